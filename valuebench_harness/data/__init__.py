@@ -1,0 +1,1 @@
+"""Items and values: schemas, loaders, checks, and where real data comes from."""
