@@ -1,0 +1,176 @@
+"""The adapter interface every steering method implements.
+
+A method is *fitted* once for each value (``fit`` returns an :class:`Artifact`, or ``None``
+where there is nothing to learn) and then *plans* each request: which messages to send and
+which interventions to apply. A plan is data; the engine alone touches the model.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from valuebench_harness.engine.plan import EMPTY, Message, SteerPlan
+from valuebench_harness.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from valuebench_harness.data.schemas import ContrastivePair
+    from valuebench_harness.data.values import Value
+    from valuebench_harness.steerers.artifact import Artifact
+    from valuebench_harness.steerers.states import States
+
+Direction = Literal["positive", "negative"]
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What a method may know of the model when it plans: its name, depth and width."""
+
+    name: str
+    n_layers: int
+    width: int
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """All that a method may learn from.
+
+    Attributes:
+        shape: of the model that is fitted.
+        states: reads hidden states of texts in the unsteered model (memoised, so that
+            methods which read the same texts share one pass).
+        value: the value to steer.
+        pairs: contrastive training pairs of that value.
+        neutral: texts that concern no value.
+        layers: layers asked for by the user, or ``None`` for the method's own choice.
+        seed: seeds every split and draw.
+        parent: artifact of another method, for methods that imitate one.
+    """
+
+    shape: ModelShape
+    states: States
+    value: Value
+    pairs: Sequence[ContrastivePair]
+    neutral: Sequence[str]
+    layers: tuple[int, ...] | None = None
+    seed: int = 0
+    parent: Artifact | None = None
+
+    def labelled_states(self) -> tuple[np.ndarray, np.ndarray]:
+        """Last-token states of both texts of every pair.
+
+        Returns:
+            Positive and negative states, each ``[n_pairs, n_layers, width]``, float32.
+        """
+        positive = self.states.last([p.positive for p in self.pairs])
+        negative = self.states.last([p.negative for p in self.pairs])
+        return positive, negative
+
+
+@dataclass(frozen=True)
+class SteerRequest:
+    """One prompt to be steered.
+
+    Attributes:
+        messages: the conversation as the task asks it.
+        value: the value to steer.
+        direction: towards the value or away from it.
+        strength: 0 is the identity; larger is stronger.
+        gate_open: the gate's decision on this prompt; ``True`` where there is no gate.
+        shape: of the model.
+        wording: sentences of the data set's own language (keys ``positive`` and ``negative``),
+            for prompt methods on a model that only speaks a grammar.
+    """
+
+    messages: tuple[Message, ...]
+    value: Value
+    direction: Direction
+    strength: float
+    shape: ModelShape
+    gate_open: bool = True
+    wording: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sign(self) -> int:
+        """+1 towards the value, -1 away from it."""
+        return 1 if self.direction == "positive" else -1
+
+
+@dataclass(frozen=True)
+class Steered:
+    """What a method wants done with a request: messages to send, interventions to apply."""
+
+    messages: tuple[Message, ...]
+    plan: SteerPlan = EMPTY
+
+
+class Settings(BaseModel):
+    """Base of a method's settings: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class Steerer(ABC, Generic[S]):
+    """A steering method.
+
+    Class attributes:
+        name: what users call it, lower case.
+        source: the paper the method comes from.
+        settings_type: the class of the method's settings.
+        default_strength: used where no strength was shipped for the model.
+        default_gate: name of the gate it uses unless told otherwise.
+        strengths: ``real`` takes any number >= 0, ``switch`` only 0 and 1.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    settings_type: ClassVar[type[Settings]] = Settings
+    default_strength: ClassVar[float] = 1.0
+    default_gate: ClassVar[str] = "none"
+    strengths: ClassVar[Literal["real", "switch"]] = "real"
+
+    def __init__(self, settings: S | None = None) -> None:
+        self.settings: S = settings if settings is not None else cast(S, self.settings_type())
+
+    def check_strength(self, strength: float) -> None:
+        """Raises ``UsageError`` for a strength this method cannot take."""
+        if not 0 <= strength < float("inf"):
+            raise UsageError(
+                f"Strength {strength:g} of '{self.name}' must be a finite number >= 0 (0 is the identity)."
+            )
+        if self.strengths == "switch" and strength not in (0, 1):
+            raise UsageError(
+                f"Strength {strength:g} of '{self.name}' must be 0 (off) or 1 (on): it rewrites the prompt."
+            )
+
+    def fit(self, context: FitContext) -> Artifact | None:  # noqa: ARG002 - for those who learn
+        """Learns what the method needs for one value; ``None`` where that is nothing."""
+        return None
+
+    @abstractmethod
+    def plan(self, request: SteerRequest, artifact: Artifact | None) -> Steered:
+        """Plans one request. Strength 0 must return the request's messages and an empty plan."""
+
+
+def check_layers(layers: Sequence[int], shape: ModelShape) -> tuple[int, ...]:
+    """Sorted, distinct layers, all within the model.
+
+    Raises:
+        UsageError: for a layer that the model does not have.
+    """
+    bad = [x for x in layers if not 0 <= x < shape.n_layers]
+    if bad:
+        raise UsageError(
+            f"Layer {bad[0]} is out of range: {shape.name} has {shape.n_layers} layers, "
+            f"0 to {shape.n_layers - 1} (--layers)."
+        )
+    return tuple(sorted(set(layers)))

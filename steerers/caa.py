@@ -1,0 +1,77 @@
+r"""Contrastive activation addition (CAA).
+
+Rimsky et al., ACL 2024 ("Steering Llama 2 via Contrastive Activation Addition"): with
+:math:`h_l(t)` the residual stream after block :math:`l` at the last token of text :math:`t`,
+
+.. math:: v_l = \frac{1}{n} \sum_i \bigl( h_l(t_i^+) - h_l(t_i^-) \bigr)
+
+is added with a coefficient at every token. The paper steers one layer, 13 of Llama 2 7B's 32;
+other depths take the same share of the model (0.4).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import numpy as np
+
+from valuebench_harness.engine.intervention import Intervention, TokenScope
+from valuebench_harness.engine.plan import SteerPlan
+from valuebench_harness.steerers import base
+from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
+
+
+class Settings(base.Settings):
+    """``scope``: the tokens the vector is added at."""
+
+    scope: Literal["all", "prompt", "generated", "last-prompt"] = "all"
+
+
+class CAA(base.Steerer[Settings]):
+    """Adds the mean difference of contrastive pairs. Strength is the coefficient."""
+
+    name = "caa"
+    source = "Rimsky et al., ACL 2024"
+    settings_type = Settings
+
+    def fit(self, context: base.FitContext) -> Artifact:
+        """One mean difference a layer; all layers are kept, so that another can be steered without a new fit."""
+        start = time.perf_counter()
+        positive, negative = context.labelled_states()
+        vectors = (positive - negative).mean(axis=0, dtype=np.float64).astype(np.float32)
+        shape = context.shape
+        layers = context.layers or (round(0.4 * shape.n_layers),)
+        return Artifact(
+            ArtifactMeta(
+                method=self.name,
+                value=context.value.id,
+                model=shape.name,
+                fingerprint=context.states.fingerprint,
+                n_layers=shape.n_layers,
+                width=shape.width,
+                layers=base.check_layers(layers, shape),
+                data_hash=texts_hash([p.positive for p in context.pairs], [p.negative for p in context.pairs]),
+                settings=self.settings.model_dump(mode="json"),
+                seed=context.seed,
+                seconds=time.perf_counter() - start,
+            ),
+            {"vectors": vectors},
+        )
+
+    def plan(self, request: base.SteerRequest, artifact: Artifact | None) -> base.Steered:
+        """Adds ``sign * strength * v_l`` at each of the artifact's layers."""
+        assert artifact is not None
+        if request.strength == 0 or not request.gate_open:
+            return base.Steered(request.messages)
+        interventions = tuple(
+            Intervention(
+                kind="add",
+                layer=layer,
+                params={"vector": artifact.frozen("vectors", layer)},
+                scope=TokenScope(self.settings.scope),
+                coefficient=request.sign * request.strength,
+            )
+            for layer in artifact.meta.layers
+        )
+        return base.Steered(request.messages, SteerPlan(interventions))

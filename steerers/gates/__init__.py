@@ -1,0 +1,1 @@
+"""Gates: which prompts a method may act on."""

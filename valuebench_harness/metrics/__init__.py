@@ -1,0 +1,1 @@
+"""Metrics: pure functions on records, no I/O and no torch."""
