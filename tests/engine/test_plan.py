@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from valuebench_harness.engine.arrays import FrozenArray
+from valuebench_harness.engine.intervention import Intervention, ScopeKind, TokenScope
+from valuebench_harness.engine.plan import EMPTY, SteerPlan
+from valuebench_harness.errors import UsageError
+
+finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
+arrays = npst.arrays(np.float32, npst.array_shapes(max_dims=2, max_side=5), elements=finite).map(FrozenArray)
+kinds: st.SearchStrategy[ScopeKind] = st.sampled_from(["all", "prompt", "generated", "last-prompt"])
+scopes = kinds.map(TokenScope) | st.text(min_size=1).map(lambda text: TokenScope("phrase", text))
+interventions = st.builds(
+    Intervention,
+    kind=st.sampled_from(["add", "minimal-shift"]),
+    layer=st.integers(0, 99),
+    params=st.dictionaries(st.sampled_from("abc"), arrays | finite, max_size=3),
+    site=st.sampled_from(["block", "attention", "mlp"]),
+    scope=scopes,
+    coefficient=finite,
+)
+plans = st.builds(SteerPlan, st.lists(interventions, max_size=3).map(tuple), st.none() | st.text(min_size=1))
+
+
+@given(plans)
+def test_a_plan_survives_json(plan: SteerPlan) -> None:
+    again = SteerPlan.from_json(plan.to_json())
+    assert again == plan
+    assert hash(again) == hash(plan)
+    assert again.digest == plan.digest
+
+
+@given(plans, plans)
+def test_digests_tell_plans_apart(one: SteerPlan, other: SteerPlan) -> None:
+    assert (one.digest == other.digest) == (one == other)
+
+
+def test_the_order_of_parameters_does_not_matter_and_later_changes_do_not_reach_a_plan() -> None:
+    values = np.ones(3, dtype=np.float32)
+    one = Intervention("add", 0, {"a": 1.0, "b": FrozenArray(values)})
+    other = Intervention("add", 0, {"b": FrozenArray(values), "a": 1.0})
+    assert one == other
+    assert one.digest == other.digest
+    values[0] = 9
+    assert one == other
+    array = one.params["b"]
+    assert isinstance(array, FrozenArray)
+    with pytest.raises(ValueError, match="read-only"):
+        array.array[0] = 9
+
+
+def test_shape_is_part_of_an_array() -> None:
+    assert FrozenArray(np.array([[1.0, 2.0]])) != FrozenArray([1.0, 2.0])
+
+
+def test_coefficient_0_is_empty_but_an_adapter_is_not() -> None:
+    zero = SteerPlan((Intervention("add", 0, {}, coefficient=0.0),))
+    assert EMPTY.is_empty
+    assert zero.is_empty
+    assert not SteerPlan(adapter="lora").is_empty
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FrozenArray([1.0, float("nan")]), "not finite"),
+        (lambda: FrozenArray(["a"]), "no array of numbers"),  # type: ignore[list-item]
+        (lambda: Intervention("add", -1, {}), "Layer -1"),
+        (lambda: Intervention("add", 0, {}, site="heads"), "Unknown site 'heads'"),  # type: ignore[arg-type]
+        (lambda: Intervention("add", 0, {}, coefficient=float("inf")), "not finite"),
+        (lambda: Intervention("add", 0, {"b": float("nan")}), "Parameter 'b'"),
+        (lambda: TokenScope("everything"), "Unknown token scope"),  # type: ignore[arg-type]
+        (lambda: TokenScope("phrase"), "'phrase' needs one"),
+        (lambda: TokenScope("all", "x"), "'phrase' needs one"),
+        (lambda: SteerPlan.from_json("{"), "no JSON"),
+        (lambda: SteerPlan.from_json("{}"), "malformed"),
+        (lambda: SteerPlan.from_json('{"interventions": [{"kind": "add"}], "adapter": null}'), "malformed"),
+    ],
+)
+def test_bad_input_is_named(make: object, message: str) -> None:
+    assert callable(make)
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_plans_and_rows_are_data_and_import_no_torch() -> None:
+    code = (
+        "import sys, valuebench_harness.engine as e\n"
+        "e.SteerPlan, e.Intervention, e.FrozenArray, e.GenerationRow\n"
+        "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
