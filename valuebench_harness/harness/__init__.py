@@ -1,0 +1,1 @@
+"""The run: plan, gate, generate, judge, record, resume."""

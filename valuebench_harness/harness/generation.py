@@ -1,0 +1,129 @@
+"""The stage that runs the model: asks in, samples on disk out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from valuebench_harness.engine.rows import GenerationRow, LoglikelihoodRow
+from valuebench_harness.harness.records import Sample
+from valuebench_harness.harness.requests import LETTERS, Ask, unique
+
+if TYPE_CHECKING:
+    from valuebench_harness.engine.model import SteeredModel
+    from valuebench_harness.harness.cache import Cache
+    from valuebench_harness.harness.config import RunConfig
+    from valuebench_harness.harness.progress import Advance
+
+FLUSH = 64
+"""Samples that are written and synced together: what a kill may cost."""
+
+
+def generate(
+    asks: Sequence[Ask],
+    *,
+    model: SteeredModel,
+    config: RunConfig,
+    cache: Cache,
+    write: Callable[[Sequence[Sample]], None],
+    advance: Advance,
+) -> int:
+    """Answers all asks, from the cache where possible; every sample is written before it counts.
+
+    Returns:
+        How many distinct answers the model had to compute.
+    """
+    waiting: dict[str, list[Ask]] = defaultdict(list)
+    for ask in asks:
+        waiting[ask.key].append(ask)
+    known = cache.get(waiting)
+    for start in range(0, len(known), FLUSH * 8):
+        part = list(known.items())[start : start + FLUSH * 8]
+        samples = [sample(ask, answer) for key, answer in part for ask in waiting[key]]
+        write(samples)
+        advance(len(samples))
+    todo = [ask for key, ask in unique(asks).items() if key not in known]
+    fresh: dict[str, Any] = {}
+
+    def flush() -> None:
+        samples = [sample(ask, answer) for key, answer in fresh.items() for ask in waiting[key]]
+        write(samples)
+        cache.put("answer", fresh)
+        fresh.clear()
+        advance(len(samples))
+
+    try:
+        for key, answer in _compute(todo, model, config):
+            fresh[key] = answer
+            if len(fresh) >= FLUSH:
+                flush()
+    finally:
+        flush()
+    return len(todo)
+
+
+def _compute(todo: Sequence[Ask], model: SteeredModel, config: RunConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    special = not model.has_chat_template
+    open_asks = [a for a in todo if a.document.kind != "exam"]
+    rows = [
+        GenerationRow(
+            prompt=a.prompt,
+            plan=a.plan,
+            max_new_tokens=config.max_new_tokens,
+            temperature=config.sampling_temperature,
+            seed=a.seed,
+            special=special,
+        )
+        for a in open_asks
+    ]
+    for index, answer in model.generate(rows, batch_size=config.batch_size):
+        yield (
+            open_asks[index].key,
+            {
+                "answer": answer.text,
+                "finish": answer.finish,
+                "prompt_tokens": answer.n_prompt_tokens,
+                "new_tokens": len(answer.token_ids),
+            },
+        )
+    yield from _exam([a for a in todo if a.document.kind == "exam"], model, config, special=special)
+
+
+def _exam(
+    asks: Sequence[Ask], model: SteeredModel, config: RunConfig, *, special: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Scores the letters as continuations, as lm-eval does for MMLU; the first of equals wins."""
+    rows: list[LoglikelihoodRow] = []
+    owners: list[int] = []
+    first: list[int] = []
+    for n, ask in enumerate(asks):
+        first.append(len(rows))
+        space = "" if ask.prompt[-1:].isspace() else " "
+        for letter in LETTERS[: len(ask.document.options)]:
+            rows.append(LoglikelihoodRow(ask.prompt, space + letter, ask.plan, special))
+            owners.append(n)
+    scores: dict[int, dict[int, float]] = defaultdict(dict)
+    for index, scored in model.loglikelihoods(rows, batch_size=config.batch_size):
+        n = owners[index]
+        scores[n][index - first[n]] = scored.logprob
+        if len(scores[n]) == len(asks[n].document.options):
+            logprobs = [scores[n][i] for i in range(len(scores[n]))]
+            yield (
+                asks[n].key,
+                {"choice": max(range(len(logprobs)), key=logprobs.__getitem__), "choice_logprobs": logprobs},
+            )
+
+
+def sample(ask: Ask, answer: Mapping[str, Any]) -> Sample:
+    """The record of an answer to an ask."""
+    return Sample(
+        condition=ask.condition.id,
+        document=ask.document.id,
+        repeat=ask.repeat,
+        prompt=ask.prompt,
+        steered=ask.steered,
+        gate_score=ask.decision.score if ask.decision else None,
+        gate_open=ask.decision.open if ask.decision else None,
+        **answer,
+    )

@@ -1,0 +1,156 @@
+"""From cells to what the engine is asked: messages, gate, plan, rendered prompt and cache key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from valuebench_harness.engine.plan import Message, SteerPlan
+from valuebench_harness.harness.cache import content_key
+from valuebench_harness.harness.config import RunConfig
+from valuebench_harness.harness.records import BASE, Condition, Document
+from valuebench_harness.steerers.base import ModelShape, Steerer, SteerRequest
+from valuebench_harness.steerers.gates.base import GateDecision
+
+if TYPE_CHECKING:
+    from valuebench_harness.engine.model import SteeredModel
+    from valuebench_harness.harness.family import Family
+    from valuebench_harness.steerers.artifact import Artifact
+
+ENGINE_VERSION = 1
+"""Moves when the engine's answers change, so that cached ones are not taken for new ones."""
+
+LETTERS = "ABCD"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One thing to ask the engine.
+
+    Attributes:
+        condition: under which it is asked.
+        document: what is asked.
+        repeat: number of the answer.
+        prompt: rendered.
+        plan: of steering.
+        decision: of the gate, where there is one.
+        steered: whether the plan or the messages differ from the base's.
+        seed: of sampling.
+        key: of the cache.
+    """
+
+    condition: Condition
+    document: Document
+    repeat: int
+    prompt: str
+    plan: SteerPlan
+    decision: GateDecision | None
+    steered: bool
+    seed: int
+    key: str
+
+    @property
+    def sample_key(self) -> str:
+        """Key of the sample that answers this."""
+        return f"{self.condition.id}|{self.document.id}|{self.repeat}"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Turns cells into asks.
+
+    Attributes:
+        model: renders prompts.
+        family: gives values and wordings.
+        steerer: plans.
+        config: of the run.
+        artifacts: value to the fitted method, where it has something to fit.
+        decisions: of the gate by (value, unsteered prompt).
+    """
+
+    model: SteeredModel
+    family: Family
+    steerer: Steerer[Any]
+    config: RunConfig
+    artifacts: Mapping[str, Artifact]
+    decisions: Mapping[tuple[str, str], GateDecision]
+
+    def ask(self, cells: Iterable[tuple[Condition, Document]]) -> list[Ask]:
+        """Asks for every cell and repeat, in order."""
+        interned: dict[SteerPlan, SteerPlan] = {}
+        wording = {v: self.family.wording(self.family.data.system.get(v)) for v in self.family.data.system.ids}
+        shape = ModelShape(self.model.name, self.model.n_layers, self.model.width)
+        plain = {}
+        out = []
+        for condition, document in cells:
+            messages = conversation(document, self.config.system_prompt)
+            if document.id not in plain:
+                plain[document.id] = self.model.render(messages)
+            prompt, plan, decision = plain[document.id], SteerPlan(), None
+            if condition.id != BASE.id:
+                assert condition.value is not None
+                if condition.gate != BASE.gate:
+                    decision = self.decisions[condition.value, prompt]
+                steered = self.steerer.plan(
+                    SteerRequest(
+                        messages=messages,
+                        value=self.family.data.system.get(condition.value),
+                        direction=condition.direction,
+                        strength=condition.strength,
+                        shape=shape,
+                        gate_open=decision is None or decision.open,
+                        wording=wording[condition.value],
+                    ),
+                    self.artifacts.get(condition.value),
+                )
+                plan = interned.setdefault(steered.plan, steered.plan)
+                if steered.messages != messages:
+                    prompt = self.model.render(steered.messages)
+            changed = prompt != plain[document.id] or not plan.is_empty
+            repeats = 1 if document.kind == "exam" else self.config.n_samples
+            for repeat in range(repeats):
+                seed = row_seed(self.config.seed, document.id, repeat)
+                key = self._key(document, prompt, plan, seed)
+                out.append(Ask(condition, document, repeat, prompt, plan, decision, changed, seed, key))
+        return out
+
+    def _key(self, document: Document, prompt: str, plan: SteerPlan, seed: int) -> str:
+        config = self.config
+        temperature = config.sampling_temperature
+        settings: dict[str, object] = (
+            {"choices": len(document.options)}
+            if document.kind == "exam"
+            else {"tokens": config.max_new_tokens, "temperature": temperature, "seed": seed if temperature else None}
+        )
+        return content_key(
+            "answer",
+            engine=ENGINE_VERSION,
+            model=self.model.fingerprint,
+            commit=self.model.commit,
+            dtype=self.model.dtype,
+            plan=plan.digest,
+            prompt=prompt,
+            settings=settings,
+        )
+
+
+def conversation(document: Document, system_prompt: str | None) -> tuple[Message, ...]:
+    """What the model is asked, before any steering."""
+    user = Message("user", document.text)
+    return (Message("system", system_prompt), user) if system_prompt else (user,)
+
+
+def row_seed(seed: int, document: str, repeat: int) -> int:
+    """A seed for one answer: the same for every condition, so that conditions are compared on the same noise."""
+    digest = hashlib.sha256(f"{seed}|{document}|{repeat}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def unique(asks: Sequence[Ask]) -> dict[str, Ask]:
+    """One ask for each distinct key: a closed gate asks exactly what the base asks."""
+    out: dict[str, Ask] = {}
+    for ask in asks:
+        out.setdefault(ask.key, ask)
+    return out

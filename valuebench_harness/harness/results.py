@@ -1,0 +1,121 @@
+"""``metrics.json``: what a run found, as typed numbers."""
+
+from __future__ import annotations
+
+from valuebench_harness.harness.records import SCHEMA_VERSION, Condition, Record
+from valuebench_harness.metrics.consistency import Consistency
+from valuebench_harness.metrics.paired import Change
+from valuebench_harness.metrics.rates import Rate
+
+
+class BaseValue(Record):
+    """The unsteered model on one value's dilemmas.
+
+    Attributes:
+        favour: answers that act for the value.
+        fr: fluent answers.
+    """
+
+    favour: Rate
+    fr: Rate
+
+
+class Effect(Record):
+    """A rate without and with steering, and its paired change."""
+
+    before: Rate
+    after: Rate
+    change: Change
+
+
+class Exam(Record):
+    """The exam, gated as the condition is and, where there is a gate, without it."""
+
+    gated: Effect
+    ungated: Effect | None = None
+
+
+class ConditionResult(Record):
+    """One steered condition, or several pooled.
+
+    Attributes:
+        condition: what was done; for a pool, of its first member with ``value=None``.
+        members: values pooled.
+        csr: answers on the side aimed at.
+        fr: fluent answers.
+        success: on that side *and* fluent, over all answers, unscored ones counting as failures.
+        consistency: of the questionnaire.
+        exam: capability.
+        scenes: control success by kind of scene.
+        side_effects: change of the favour rate of every value's dilemmas, the steered one included.
+        entanglement: root mean square of the changes of the values not aimed at (SteeringControl).
+        orientations: questionnaires of other systems: mean orientation before and after, by value.
+        steered_share: answers that steering touched at all (a gate may keep it off).
+    """
+
+    condition: Condition
+    members: tuple[str, ...] = ()
+    csr: Effect | None = None
+    fr: Effect | None = None
+    success: Effect | None = None
+    consistency: Consistency | None = None
+    exam: Exam | None = None
+    scenes: dict[str, Rate] = {}
+    side_effects: dict[str, Change] = {}
+    entanglement: float | None = None
+    orientations: dict[str, tuple[float | None, float | None]] = {}
+    steered_share: float | None = None
+
+
+class Cost(Record):
+    """What a run cost.
+
+    Attributes:
+        answers: samples.
+        prompt_tokens: read, over all samples.
+        new_tokens: written.
+        fit_seconds: of all fits, when they were made.
+        generate_seconds: of the model, in the session that finished; answers from the cache cost none.
+        judge_tokens: of a paid judge.
+    """
+
+    answers: int
+    prompt_tokens: int
+    new_tokens: int
+    fit_seconds: float
+    generate_seconds: float
+    judge_tokens: int
+
+
+class Results(Record):
+    """All numbers of a run.
+
+    Attributes:
+        judge: identity of the judge.
+        base: the unsteered model, by value.
+        base_exam: its exam.
+        conditions: steered conditions (gated ones only), in order.
+        pooled: one row for each strength level, over all values steered.
+        lm_eval: metrics of lm-eval tasks: condition id to task to metric to number.
+        verdicts: verdicts asked for.
+        unscored: those that stayed unscored.
+        unscored_reasons: how often each reason was given, most frequent first.
+        cost: of the run.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    judge: str
+    base: dict[str, BaseValue]
+    base_exam: Rate | None = None
+    conditions: tuple[ConditionResult, ...] = ()
+    pooled: tuple[ConditionResult, ...] = ()
+    lm_eval: dict[str, dict[str, dict[str, float]]] = {}
+    verdicts: int
+    unscored: int
+    unscored_reasons: dict[str, int] = {}
+    cost: Cost
+
+    @property
+    def unscored_share(self) -> float:
+        """Share of verdicts that stayed unscored."""
+        return self.unscored / self.verdicts if self.verdicts else 0.0
