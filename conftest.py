@@ -1,0 +1,36 @@
+"""Settings of the whole suite: an own home for caches, one thread a worker, no hub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything imports torch or a hub client: tests share two cores, and no test may reach the network.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Caches and artifacts of the tests never meet the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VHARNESS_HOME", str(tmp_path_factory.mktemp("home")))
+        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with ValueBench and MMLU; the test is skipped where ``VHARNESS_DATA_DIR`` names none."""
+    folder = os.environ.get("VHARNESS_DATA_DIR")
+    if not folder or not (Path(folder) / "valuebench").is_dir():
+        pytest.skip("VHARNESS_DATA_DIR names no folder with the real data sets")
+    return Path(folder)

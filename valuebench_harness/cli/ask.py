@@ -1,0 +1,76 @@
+"""``vharness try``: one question, base beside steered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from valuebench_harness.cli import options as o
+
+
+def run(
+    prompt: Annotated[str, typer.Argument(help="What to ask.")],
+    value: Annotated[str, typer.Option("--value", "-v", help="The value to steer.")],
+    steerer: o.Steerer = "conva",
+    model: o.Model = None,
+    direction: o.Direction = None,
+    strength: o.Strength = None,
+    layers: o.Layers = None,
+    settings: o.Set = None,
+    gate: o.Gate = None,
+    gate_settings: o.GateSet = None,
+    context_controlled: o.Controlled = None,
+    value_system: o.ValueSystem = None,
+    system_prompt: o.SystemPrompt = None,
+    max_new_tokens: o.MaxNewTokens = None,
+    seed: o.Seed = None,
+    revision: o.Revision = None,
+    dtype: o.Dtype = None,
+    device_map: o.DeviceMap = None,
+    trust_remote_code: o.TrustRemoteCode = None,
+    blocks: o.Blocks = None,
+) -> None:
+    """Asks the unsteered model and the steered one, at every strength given."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from valuebench_harness.harness.attempt import attempt
+    from valuebench_harness.harness.config import make_config
+    from valuebench_harness.reports.clean import clean
+
+    config = make_config(
+        **o.given(
+            model=model,
+            steerer=steerer,
+            values=value,
+            direction=direction,
+            strength=strength,
+            layers=layers,
+            settings=o.parse_settings(settings, "--set"),
+            gate=gate,
+            gate_settings=o.parse_settings(gate_settings, "--gate-set"),
+            context_controlled=context_controlled,
+            value_system=value_system,
+            system_prompt=system_prompt,
+            max_new_tokens=max_new_tokens,
+            seed=seed,
+            revision=revision,
+            dtype=dtype,
+            device_map=device_map,
+            trust_remote_code=trust_remote_code,
+            blocks=blocks,
+        )
+    )
+    tried = attempt(config, prompt)
+    console = Console()
+    table = Table(show_lines=True, expand=False)
+    table.add_column("condition", no_wrap=True)
+    table.add_column("gate", no_wrap=True)
+    table.add_column("answer", overflow="fold")
+    for sample in tried:
+        gate_text = (
+            "-" if sample.gate_score is None else f"{'open' if sample.gate_open else 'closed'} {sample.gate_score:.2f}"
+        )
+        table.add_row(sample.condition, gate_text, clean(sample.answer))
+    console.print(table)

@@ -1,0 +1,69 @@
+"""What a run would ask, before anything is spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from valuebench_harness.harness.family import model_path
+from valuebench_harness.harness.judging import QUESTIONS
+from valuebench_harness.harness.requests import LETTERS, conversation
+from valuebench_harness.harness.session import make_run_judge
+
+if TYPE_CHECKING:
+    from valuebench_harness.harness.plan import Plan
+
+CHARACTERS_PER_TOKEN = 4
+
+
+def show(plan: Plan, folder: Path) -> None:
+    """Prints counts of requests, tokens and judge calls."""
+    repeats = plan.config.n_samples
+    requests = Counter(d.kind for _, d in plan.cells)
+    answers = {k: n * (1 if k == "exam" else repeats) for k, n in requests.items()}
+    open_answers = sum(n for k, n in answers.items() if k != "exam")
+    calls = sum(n * len(QUESTIONS[k]) for k, n in answers.items())
+    tokens, exact = _prompt_tokens(plan)
+    judge = make_run_judge(plan.config, plan.family)
+    about = "" if exact else "about "
+    typer.echo(f"model        {plan.config.model}")
+    typer.echo(f"steerer      {plan.steerer.name}, gate {plan.gate_name}, direction {plan.direction}")
+    typer.echo(f"conditions   {len(plan.conditions)} (the base among them)")
+    typer.echo(f"documents    {len(plan.documents)}")
+    for kind, n in sorted(answers.items()):
+        typer.echo(f"  {kind:<14} {n:>8,} answers")
+    typer.echo(f"tokens       {about}{tokens:,} read, at most {open_answers * plan.config.max_new_tokens:,} written")
+    typer.echo(f"judge        {judge.name}, {calls:,} verdicts" + (" (paid calls)" if judge.name == "openai" else ""))
+    if plan.foreign:
+        typer.echo(f"lm-eval      {', '.join(plan.foreign)} under {len(plan.conditions)} conditions, not counted above")
+    typer.echo(f"run          {folder}")
+    for note in plan.notes:
+        typer.echo(f"note         {note}")
+    typer.echo("Equal requests (such as those behind a closed gate) are computed once, and cached ones not at all.")
+
+
+def _prompt_tokens(plan: Plan) -> tuple[int, bool]:
+    """Tokens of all prompts: counted where the model's folder is here, else from the characters."""
+    texts = {d.id: conversation(d, plan.config.system_prompt) for d in plan.documents}
+    folder = Path(model_path(plan.config.model)).expanduser()
+    if (folder / "tokenizer.json").is_file() or (folder / "tokenizer_config.json").is_file():
+        from valuebench_harness.engine.loading import load_codec
+
+        codec = load_codec(str(folder), trust_remote_code=plan.config.trust_remote_code)
+        length = {
+            d: len(
+                codec.encode(
+                    codec.render(m, add_generation_prompt=True, continue_final=False),
+                    special=not codec.has_chat_template,
+                )
+            )
+            for d, m in texts.items()
+        }
+        exact = True
+    else:
+        length = {d: sum(len(x.content) for x in m) // CHARACTERS_PER_TOKEN + 1 for d, m in texts.items()}
+        exact = False
+    return sum(length[d.id] * (len(LETTERS) if d.kind == "exam" else 1) for _, d in plan.cells), exact

@@ -1,0 +1,37 @@
+"""``vharness report``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from valuebench_harness.errors import UsageError
+
+SUFFIXES = {".json": "json", ".md": "md", ".csv": "csv", ".html": "html", ".txt": "text"}
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run; see 'vharness ls runs'.")],
+    output: Annotated[
+        str | None, typer.Option("--format", help="text, json, md, csv or html. [by --out's ending, else text]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead.")] = None,
+) -> None:
+    """Shows a stored run; the model is not needed."""
+    from valuebench_harness.harness.run import load_run
+    from valuebench_harness.reports.registry import check_format, render
+
+    chosen = output or SUFFIXES.get(out.suffix.lower() if out else "", "text")
+    check_format(chosen)
+    text = render(load_run(folder), chosen)
+    if out is None:
+        typer.echo(text)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}.") from error
+    typer.echo(f"Written: {out}", err=True)
