@@ -62,6 +62,42 @@ class FitContext:
     seed: int = 0
     parent: Artifact | None = None
 
+    def artifact(
+        self,
+        method: str,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        layers: Sequence[int],
+        settings: Settings | None = None,
+        accuracy: Mapping[int, float] | None = None,
+    ) -> Artifact:
+        """What ``fit`` returns: arrays with the facts that the context knows (the harness adds the time).
+
+        Args:
+            method: name of the method.
+            arrays: what was learned, float32.
+            layers: that the method will steer; checked against the model.
+            settings: of the method.
+            accuracy: held-out accuracy by layer, where there is a classifier.
+        """
+        from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
+
+        pairs = [p.positive for p in self.pairs], [p.negative for p in self.pairs]
+        meta = ArtifactMeta(
+            method=method,
+            value=self.value.id,
+            model=self.shape.name,
+            fingerprint=self.states.fingerprint,
+            n_layers=self.shape.n_layers,
+            width=self.shape.width,
+            layers=check_layers(layers, self.shape),
+            data_hash=texts_hash(*pairs, list(self.neutral)),
+            settings=settings.model_dump(mode="json") if settings is not None else {},
+            accuracy=dict(accuracy or {}),
+            seed=self.seed,
+        )
+        return Artifact(meta, dict(arrays))
+
     def labelled_states(self) -> tuple[np.ndarray, np.ndarray]:
         """Last-token states of both texts of every pair.
 

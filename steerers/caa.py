@@ -11,15 +11,16 @@ other depths take the same share of the model (0.4).
 
 from __future__ import annotations
 
-import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from valuebench_harness.engine.intervention import Intervention, TokenScope
 from valuebench_harness.engine.plan import SteerPlan
 from valuebench_harness.steerers import base
-from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
+
+if TYPE_CHECKING:
+    from valuebench_harness.steerers.artifact import Artifact
 
 
 class Settings(base.Settings):
@@ -37,27 +38,10 @@ class CAA(base.Steerer[Settings]):
 
     def fit(self, context: base.FitContext) -> Artifact:
         """One mean difference a layer; all layers are kept, so that another can be steered without a new fit."""
-        start = time.perf_counter()
         positive, negative = context.labelled_states()
         vectors = (positive - negative).mean(axis=0, dtype=np.float64).astype(np.float32)
-        shape = context.shape
-        layers = context.layers or (round(0.4 * shape.n_layers),)
-        return Artifact(
-            ArtifactMeta(
-                method=self.name,
-                value=context.value.id,
-                model=shape.name,
-                fingerprint=context.states.fingerprint,
-                n_layers=shape.n_layers,
-                width=shape.width,
-                layers=base.check_layers(layers, shape),
-                data_hash=texts_hash([p.positive for p in context.pairs], [p.negative for p in context.pairs]),
-                settings=self.settings.model_dump(mode="json"),
-                seed=context.seed,
-                seconds=time.perf_counter() - start,
-            ),
-            {"vectors": vectors},
-        )
+        layers = context.layers or (round(0.4 * context.shape.n_layers),)
+        return context.artifact(self.name, {"vectors": vectors}, layers=layers, settings=self.settings)
 
     def plan(self, request: base.SteerRequest, artifact: Artifact | None) -> base.Steered:
         """Adds ``sign * strength * v_l`` at each of the artifact's layers."""

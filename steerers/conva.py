@@ -25,7 +25,6 @@ Decisions where the paper is silent, with the published code's choice:
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,11 +34,12 @@ from valuebench_harness.engine.intervention import Intervention
 from valuebench_harness.engine.plan import SteerPlan
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers import base
-from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
 from valuebench_harness.steerers.probe import fit_probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from valuebench_harness.steerers.artifact import Artifact
 
 
 class Settings(base.Settings):
@@ -88,7 +88,6 @@ class ConVA(base.Steerer[Settings]):
         Raises:
             UsageError: where no layer's classifier is accurate enough.
         """
-        start = time.perf_counter()
         positive, negative = context.labelled_states()
         shape = context.shape
         probes = [
@@ -103,27 +102,13 @@ class ConVA(base.Steerer[Settings]):
             for layer in range(shape.n_layers)
         ]
         accuracy = {layer: p.accuracy for layer, p in enumerate(probes)}
-        return Artifact(
-            ArtifactMeta(
-                method=self.name,
-                value=context.value.id,
-                model=shape.name,
-                fingerprint=context.states.fingerprint,
-                n_layers=shape.n_layers,
-                width=shape.width,
-                layers=self._choose(accuracy, context),
-                data_hash=texts_hash([p.positive for p in context.pairs], [p.negative for p in context.pairs]),
-                settings=self.settings.model_dump(mode="json"),
-                accuracy=accuracy,
-                seed=context.seed,
-                seconds=time.perf_counter() - start,
-            ),
-            {"w": np.stack([p.w for p in probes]), "b": np.array([p.b for p in probes], dtype=np.float32)},
-        )
+        arrays = {"w": np.stack([p.w for p in probes]), "b": np.array([p.b for p in probes], dtype=np.float32)}
+        layers = self._choose(accuracy, context)
+        return context.artifact(self.name, arrays, layers=layers, settings=self.settings, accuracy=accuracy)
 
     def _choose(self, accuracy: dict[int, float], context: base.FitContext) -> tuple[int, ...]:
         if context.layers is not None:
-            return base.check_layers(context.layers, context.shape)
+            return context.layers
         n = context.shape.n_layers
         last = n - skipped_layers(n, self.settings.skip_last)
         chosen = tuple(layer for layer in range(last) if accuracy[layer] > self.settings.min_accuracy)

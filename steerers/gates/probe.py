@@ -8,7 +8,6 @@ at stake) against neutral texts. Nothing of the exam that later measures it ente
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,11 @@ from scipy.special import expit
 
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers import base
-from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
 from valuebench_harness.steerers.gates.base import Gate, GateDecision
 from valuebench_harness.steerers.probe import LinearProbe, fit_probe
 
 if TYPE_CHECKING:
+    from valuebench_harness.steerers.artifact import Artifact
     from valuebench_harness.steerers.states import States
 
 
@@ -51,7 +50,6 @@ class ProbeGate(Gate[Settings]):
                 f"The probe gate for {context.value.id} needs at least 10 neutral texts, the data set has "
                 f"{len(context.neutral)} (neutral.jsonl). Add some, or run with --gate none."
             )
-        start = time.perf_counter()
         shape = context.shape
         layer = min(round(self.settings.depth * shape.n_layers), shape.n_layers - 1)
         texts = [t for p in context.pairs for t in (p.positive, p.negative)]
@@ -64,22 +62,9 @@ class ProbeGate(Gate[Settings]):
             seed=context.seed,
             paired=False,
         )
-        return Artifact(
-            ArtifactMeta(
-                method=f"gate-{self.name}",
-                value=context.value.id,
-                model=shape.name,
-                fingerprint=context.states.fingerprint,
-                n_layers=shape.n_layers,
-                width=shape.width,
-                layers=(layer,),
-                data_hash=texts_hash(texts, list(context.neutral)),
-                settings=self.settings.model_dump(mode="json"),
-                accuracy={layer: probe.accuracy},
-                seed=context.seed,
-                seconds=time.perf_counter() - start,
-            ),
-            {"w": probe.w, "b": np.array([probe.b], dtype=np.float32)},
+        arrays = {"w": probe.w, "b": np.array([probe.b], dtype=np.float32)}
+        return context.artifact(
+            f"gate-{self.name}", arrays, layers=(layer,), settings=self.settings, accuracy={layer: probe.accuracy}
         )
 
     def decide(self, prompts: Sequence[str], artifact: Artifact, states: States) -> list[GateDecision]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,6 +114,34 @@ def csv_rows(path: Path, required: Sequence[str], what: str = "CSV") -> Iterator
             yield line, cells
     except csv.Error as error:
         raise UsageError(f"{path}:{reader.reader.line_num}: not a CSV ({error}).") from None
+
+
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without its sexagesimal numbers: ``1:3`` is text (a range of strengths), not 63."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainLoader.add_implicit_resolver(_NUMBERS[0], re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
+_PlainLoader.add_implicit_resolver(
+    _NUMBERS[1],
+    re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?$|[-+]?\.inf$|\.nan$"),
+    list("-+0123456789."),
+)
+
+
+def read_plain_yaml(text: str) -> Any:
+    """YAML as people write settings; numbers are plain decimals only.
+
+    Raises:
+        yaml.YAMLError: where the text is no YAML.
+    """
+    return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
 
 
 def read_yaml(path: Path, model: type[Model], what: str = "file") -> Model:

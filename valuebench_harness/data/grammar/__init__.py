@@ -1,0 +1,1 @@
+"""The text grammar of ``mini``: words, planted causal model, generator and parser; no torch."""
