@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Command, Outcome
 from tests.cli.test_bad_input import refused
-from tests.judges.server import ChatServer, Reply
+from tests.support.chat_server import ChatServer, Reply
 from tests.support.checkpoints import build_checkpoint
 
 FEW = ("--values", "power", "--tasks", "schwartz_power", "--limit", "2", "--max-new-tokens", "4")

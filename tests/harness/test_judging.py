@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.judges.server import ChatServer, Reply, Request
+from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.data.values import load_value_system
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import Cache

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkpoints import build_model, build_tokenizer
-from tests.support.openai_server import Reply, Server, serve
+from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.data import mmlu, valuebench
 from valuebench_harness.harness.records import VerdictRecord
 from valuebench_harness.harness.run import Run, load_run
@@ -24,9 +24,9 @@ VHARNESS = Path(sys.executable).with_name("vharness")
 N_EXAM, N_ITEMS = 460, 366
 
 
-def judge(prompt: str) -> Reply:
+def judge(request: Request, _number: int) -> Reply:
     """A verdict that depends on the judged text alone; one in ten is nonsense."""
-    judged = re.search(r"Question: (.*)\n===", prompt, re.DOTALL)
+    judged = re.search(r"Question: (.*)\n===", request.content, re.DOTALL)
     assert judged is not None
     number = hashlib.sha256(judged.group(1).encode()).digest()[0]
     return Reply("I would rather not say" if number % 10 == 0 else f"Label: {('yes', 'no', 'unsure')[number % 3]}")
@@ -43,7 +43,7 @@ def build_llama(folder: Path, data: Path, *, width: int, layers: int) -> Path:
     return folder
 
 
-def command(model: Path, out: Path, server: Server, *more: str) -> list[str]:
+def command(model: Path, out: Path, server: ChatServer, *more: str) -> list[str]:
     return [
         *(str(VHARNESS), "eval", "--model", str(model), "--steerer", "caa", "--values", "achievement"),
         *("--tasks", "valuebench,mmlu_value_unrelated", "--judge", "openai", "--judge-url", server.url),
@@ -86,9 +86,9 @@ def verdicts(run: Run) -> dict[tuple[str, str], VerdictRecord]:
 def check(data: Path, folder: Path, *, width: int, layers: int, min_parameters: int) -> None:
     model = build_llama(folder / "model", data, width=width, layers=layers)
     assert (model / "model.safetensors").stat().st_size > 4 * min_parameters
-    with serve(judge) as server:
+    with ChatServer(judge).running() as server:
         finish(command(model, folder / "whole", server), environment(folder / "home-a", data))
-        asked = len(server.prompts)
+        asked = len(server.requests)
         env = environment(folder / "home-b", data)
         again = command(model, folder / "broken", server)
         kill_when(again, env, folder / "broken" / "samples", 300)
@@ -96,7 +96,7 @@ def check(data: Path, folder: Path, *, width: int, layers: int, min_parameters: 
         finish([*again, "--resume"], env)
         # Equal answers are judged once; a kill may cost the calls that were under way, no more.
         assert asked <= 2 * N_ITEMS
-        assert len(server.prompts) - asked <= asked + 64 + 16
+        assert len(server.requests) - asked <= asked + 64 + 16
 
     whole, broken = load_run(folder / "whole"), load_run(folder / "broken")
     assert broken.samples == whole.samples

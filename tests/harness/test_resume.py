@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.judges.server import ChatServer, Reply, Request
+from tests.support.chat_server import ChatServer, Reply, Request
 from tests.support.checkpoints import build_checkpoint
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.evaluate import evaluate

@@ -41,8 +41,8 @@ def shard(store: RunStore) -> Path:
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    assert not RunStore(tmp_path / "deep" / "run").exists
     store = RunStore(tmp_path / "deep" / "run")
-    assert not store.exists
     conditions = [BASE, Condition(id="caa:power:+1", steerer="caa", value="power", strength=1.0, level=0)]
     documents = [Document(id="d/0", task="t", kind="dilemma", value="power", text="?", options=("a", "b"), favours=1)]
     store.write_plan(conditions, documents)

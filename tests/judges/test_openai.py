@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.judges.server import ChatServer, Reply, Request
+from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.judges.base import JudgeItem, Question, Verdict
 from valuebench_harness.judges.openai import OpenAIJudge, OpenAISettings, parse_label

@@ -23,8 +23,10 @@ def shipped_strength(model: str, steerer: Steerer[Any], value: str) -> float:
 
 @lru_cache(maxsize=1)
 def _mini_strengths() -> dict[str, dict[str, float]]:
-    path = files("valuebench_harness.mini") / "strengths.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))["strengths"])
+    """Method to value to the strength that ``python -m valuebench_harness.mini.measure`` chose, from its card."""
+    path = files("valuebench_harness.mini") / "card.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return {m: {v: row["strength"] for v, row in figures[m]["data"].items()} for m in ("caa", "conva")}
 
 
 def make_conditions(
