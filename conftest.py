@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports torch or a hub client: tests share two cores, and no test may reach the network.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,6 +16,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 pytest_plugins = ["pytester"]
+
+# A deadline is a timing assertion: a busy machine would fail it.
+settings.register_profile("vharness", deadline=None)
+settings.load_profile("vharness")
 
 
 @pytest.fixture(autouse=True, scope="session")

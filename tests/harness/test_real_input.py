@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkpoints import build_model, build_tokenizer
 from tests.support.chat_server import ChatServer, Reply, Request
+from tests.support.checkpoints import build_model, build_tokenizer
 from valuebench_harness.data import mmlu, valuebench
 from valuebench_harness.harness.records import VerdictRecord
 from valuebench_harness.harness.run import Run, load_run

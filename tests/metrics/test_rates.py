@@ -43,7 +43,7 @@ def robust_deff(outcomes: np.ndarray, clusters: np.ndarray) -> float:
     """Cluster-robust variance of a mean by statsmodels, over the binomial one."""
     fit = sm.OLS(outcomes.astype(float), np.ones(len(outcomes))).fit(cov_type="cluster", cov_kwds={"groups": clusters})
     p = outcomes.mean()
-    return float(fit.cov_params()[0, 0]) / (p * (1 - p) / len(outcomes))
+    return float(fit.cov_params()[0, 0] / (p * (1 - p) / len(outcomes)))
 
 
 @pytest.mark.parametrize("seed", range(5))

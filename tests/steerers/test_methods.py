@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -77,7 +77,7 @@ def test_logit_p0_at_its_ends() -> None:
         assert logit_p0(x) == pytest.approx(math.log(x * math.log(10)))
     xs = np.linspace(0.1, 15, 200)
     assert np.all(np.diff([logit_p0(x) for x in xs]) > 0)
-    assert np.all(np.isfinite(np.float32([logit_p0(x) for x in xs])))
+    assert np.all(np.isfinite(np.array([logit_p0(x) for x in xs], dtype=np.float32)))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.plan import EMPTY, Message, SteerPlan
 from valuebench_harness.harness.gating import decide
@@ -35,12 +35,12 @@ class Method:
         wording: the data set's own instructions; see `SteerRequest`.
     """
 
-    steerer: Steerer
+    steerer: Steerer[Any]
     value: Value
     direction: Direction
     strength: float
     artifact: Artifact | None = None
-    gate: Gate | None = None
+    gate: Gate[Any] | None = None
     gate_artifact: Artifact | None = None
     wording: Mapping[str, str] = field(default_factory=dict)
 

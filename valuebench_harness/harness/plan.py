@@ -19,6 +19,7 @@ from valuebench_harness.harness.records import Condition, Document
 from valuebench_harness.steerers.registry import make_gate, make_steerer, split_direction
 
 if TYPE_CHECKING:
+    from valuebench_harness.data.datasets import Part
     from valuebench_harness.steerers.base import Direction, Steerer
 
 
@@ -138,7 +139,7 @@ def _training_hash(
     """Changes with the method's code, with what it learns from, and with tasks of the user's own."""
     parts: list[Any] = [code_identity(steerer)]
     if learns(steerer):
-        pairs = "pairs" if config.context_controlled else "pairs_straightforward"
+        pairs: Part = "pairs" if config.context_controlled else "pairs_straightforward"
         parts += [family.data.hash(pairs, v) for v in values]
         parts += [family.data.hash("neutral")] if family.data.has("neutral") else []
     if foreign and config.include_path is not None:

@@ -21,6 +21,7 @@ from valuebench_harness.harness.records import RunInfo
 from valuebench_harness.harness.run import Run
 from valuebench_harness.harness.scoring import Scorer
 from valuebench_harness.harness.store import RunStore
+from valuebench_harness.judges.base import RuleJudge
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
@@ -38,9 +39,11 @@ def execute(plan: Plan, folder: Path, *, resume: bool, report: Reporter) -> Run:
         IncompleteError: where the run stopped half-way.
     """
     store = RunStore(folder)
+    # Before run.json keeps settings that the judge may refuse, such as a key.
+    judge = make_run_judge(plan.config, plan.family)
     with store.lock():
         info = _open(store, plan, resume=resume)
-        return _Session(plan, store, info, report).run()
+        return _Session(plan, store, info, report).run(judge)
 
 
 def _open(store: RunStore, plan: Plan, *, resume: bool) -> RunInfo:
@@ -51,7 +54,7 @@ def _open(store: RunStore, plan: Plan, *, resume: bool) -> RunInfo:
                 f"{store.folder} holds a run of another configuration ({_difference(info, plan)}). "
                 "Choose another --out, or give the same configuration."
             )
-        if not resume and info.status != "complete":
+        if not resume and info.status != "complete" and store.samples():
             raise UsageError(
                 f"{store.folder} holds this run, unfinished ({info.status}). Add --resume to go on with it."
             )
@@ -89,10 +92,9 @@ class _Session:
     report: Reporter
     cache: Cache = field(default_factory=Cache)
 
-    def run(self) -> Run:
+    def run(self, judge: Judge) -> Run:
         for note in self.plan.notes:
             self.report.note(note)
-        judge = make_run_judge(self.plan.config, self.plan.family)
         if self.info.status == "planned":
             check_judge(judge)
             self._generate()
@@ -148,7 +150,11 @@ class _Session:
     def _judge(self, judge: Judge) -> None:
         samples = self.store.samples()
         documents = {d.id: d for d in self.plan.documents}
-        done = self.store.verdicts(judge.identity)
+        # A resumed run asks again what a passing fault left unscored; a rule would only say the same, and a
+        # finished run is only shown.
+        final = isinstance(judge, RuleJudge) or self.info.status == "complete"
+        verdicts = self.store.verdicts(judge.identity)
+        done = {at for at, verdict in verdicts.items() if final or verdict.label is not None}
         items = judge_items(list(samples.values()), documents, self.plan.family.data.system)
         todo = [(key, item) for key, item in items if (key, item.asks) not in done]
         start = time.perf_counter()

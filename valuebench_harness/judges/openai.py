@@ -17,8 +17,9 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from valuebench_harness.errors import IncompleteError, UsageError, VharnessError
 from valuebench_harness.judges.base import LABELS, Judge, JudgeItem, Question, Verdict
@@ -51,6 +52,13 @@ class OpenAISettings(BaseModel):
     timeout: float = Field(60, gt=0)
     max_retries: int = Field(6, ge=0)
     templates: Path | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        if url is not None and urlsplit(url).username is not None:
+            raise ValueError("an address must hold no password, since runs record it: set OPENAI_API_KEY instead")
+        return url
 
 
 class _Message(BaseModel):
