@@ -1,0 +1,1 @@
+"""Reports of a stored run: terminal, JSON, CSV, Markdown, HTML and Parquet; see ``registry``."""

@@ -1,0 +1,61 @@
+"""Numbers as reports write them: shares in percent, changes in points, never more certain than they are."""
+
+from __future__ import annotations
+
+from valuebench_harness.metrics.paired import Change
+from valuebench_harness.metrics.rates import Rate
+
+NONE = "-"
+"""Where there is no number."""
+
+
+def percent(share: float | None, *, sign: bool = True) -> str:
+    """A share as whole percent; only exact ones read 0% and 100%."""
+    if share is None:
+        return NONE
+    mark = "%" if sign else ""
+    whole = round(share * 100)
+    if whole == 0 and share > 0:
+        return f"<1{mark}"
+    if whole == 100 and share < 1:
+        return f">99{mark}"
+    return f"{whole}{mark}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two shares as whole points with its sign."""
+    if difference is None:
+        return NONE
+    whole = round(difference * 100)
+    return f"{whole:+d}" if whole else "0"
+
+
+def arrow(before: float | None, after: float | None, *, sign: bool = False) -> str:
+    """``38 → 92``"""
+    return f"{percent(before, sign=sign)} → {percent(after, sign=sign)}"
+
+
+def rate_interval(rate: Rate) -> str:
+    """``88..94``, the 95% interval in percent."""
+    if rate.low is None or rate.high is None:
+        return NONE
+    return f"{round(rate.low * 100)}..{round(rate.high * 100)}"
+
+
+def change_in_words(change: Change) -> str:
+    """``+53 points, 95% interval +48 to +58``"""
+    if change.estimate is None:
+        return "no item scored on both sides"
+    return f"{points(change.estimate)} points, 95% interval {points(change.low)} to {points(change.high)}"
+
+
+def seconds(duration: float) -> str:
+    """``0.4 s``, ``31 s``, ``4 min 5 s``, ``2 h 7 min``"""
+    if duration < 10:
+        return f"{duration:.1f} s"
+    whole = round(duration)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
