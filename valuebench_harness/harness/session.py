@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from valuebench_harness.harness.preparation import Prepared
     from valuebench_harness.judges.base import Judge
 
-LIBRARIES = ("torch", "transformers", "lm-eval", "numpy", "scikit-learn", "scipy")
+LIBRARIES = ("valuebench-harness", "torch", "transformers", "lm-eval", "numpy", "scikit-learn", "scipy")
 
 
 def execute(plan: Plan, folder: Path, *, resume: bool, report: Reporter) -> Run:
