@@ -96,7 +96,7 @@ def answer_parts(rng: random.Random, dilemma: Dilemma, favour: bool) -> tuple[st
 
 def statement(rng: random.Random, value: str, favour: bool, form: PairForm | None = None) -> str:
     """A text in one of ConVA's four forms that shows an act for or against a value."""
-    chosen: PairForm = form or rng.choice(PAIR_FORMS)
+    chosen = form if form is not None else rng.choice(PAIR_FORMS)
     habits = lexicon.FIRST_HABITS if chosen.startswith("first") else lexicon.THIRD_HABITS
     act = rng.choice(ACTS[value][0 if favour else 1])
     return sample_context(rng).fill(rng.choice(lexicon.PAIR_FRAMES[chosen]), habit=rng.choice(habits), act=act)

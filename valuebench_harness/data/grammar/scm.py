@@ -55,8 +55,7 @@ def weight_matrix() -> FloatArray:
 
 def total_effects() -> FloatArray:
     """A = (I - W)^-1 [10, 10]: ``A[j, i]`` is the change of z_j by a unit change of e_i."""
-    inverse: FloatArray = np.linalg.inv(np.eye(len(VALUES)) - weight_matrix())
-    return inverse
+    return np.asarray(np.linalg.inv(np.eye(len(VALUES)) - weight_matrix()), dtype=np.float64)
 
 
 TOTAL_EFFECTS: FloatArray = total_effects()
