@@ -94,12 +94,13 @@ def _exam(
     asks: Sequence[Ask], model: SteeredModel, config: RunConfig, *, special: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Scores the letters as continuations, as lm-eval does for MMLU; the first of equals wins."""
+    # As in lm-eval: after a chat template the answer stands at the start of the assistant's turn.
+    space = " " if special else ""
     rows: list[LoglikelihoodRow] = []
     owners: list[int] = []
     first: list[int] = []
     for n, ask in enumerate(asks):
         first.append(len(rows))
-        space = "" if ask.prompt[-1:].isspace() else " "
         for letter in LETTERS[: len(ask.document.options)]:
             rows.append(LoglikelihoodRow(ask.prompt, space + letter, ask.plan, special))
             owners.append(n)

@@ -45,3 +45,5 @@ def export(
         **{key: str(x) for key, x in training.items()},
     }
     save_file({"directions": planted_directions()}, folder / "planted.safetensors", metadata=metadata)
+    for file in folder.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors writes them for the owner alone, and a wheel keeps that

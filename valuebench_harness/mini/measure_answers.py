@@ -29,7 +29,7 @@ def unsteered_answers(bench: Bench, dilemmas: Sequence[Dilemma]) -> Iterator[Fig
         property="answers that the grammar parses, unsteered, temperature 1",
         goal=">= 99%",
         trial="97.7%",
-        result=f"{valid.text()}, n = {valid.n}",
+        result=f"{valid.text()}; greedy {share(greedy.valid).text()}, n = {valid.n} each",
         met=valid.estimate >= 0.99,
         data={"sampled": valid.model_dump(), "greedy": share(greedy.valid).model_dump()},
     )

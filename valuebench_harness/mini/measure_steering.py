@@ -94,8 +94,16 @@ def _where(is_open: Mapping[str, bool], plan: SteerPlan) -> PlanOf:
 
 
 def choose_strength(bench: Bench, steering: Steering, dilemmas: Sequence[Dilemma], strengths: Sequence[float]) -> float:
-    """The strength with most answers that are valid and take the act for the value; of equals the smallest."""
-    return max(strengths, key=lambda s: sum(bench.ask(dilemmas, always(steering.plan(s))).favours))
+    """The smallest strength that is within one standard error of the best.
+
+    What counts is the share of answers that are valid and take the act for the value. The rule of
+    one standard error keeps a strength from being chosen for a lucky answer or two at the price of
+    its side effects.
+    """
+    n = len(dilemmas)
+    success = {s: sum(bench.ask(dilemmas, always(steering.plan(s))).favours) / n for s in strengths}
+    best = max(success.values())
+    return min(s for s in strengths if success[s] >= best - (best * (1 - best) / n) ** 0.5)
 
 
 def measure(
