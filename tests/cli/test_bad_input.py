@@ -51,7 +51,6 @@ def refused(done: Outcome, *needles: str, code: int = 2) -> None:
         (["--tasks", "schwartz_powr"], ["schwartz_powr", "schwartz_power"]),
         (["--tasks", "mmlu_value_unrelated"], ["mmlu", "VHARNESS_DATA_DIR"]),
         (["--include-path", "nowhere", "--tasks", "mine"], ["nowhere"]),
-        (["--resume"], ["no run", "to resume"]),
         (["--config", "nowhere.yaml"], ["no configuration file nowhere.yaml"]),
     ],
     ids=lambda part: " ".join(part) if part and part[0].startswith("--") else "",

@@ -52,7 +52,7 @@ def test_a_run_from_the_command_line_to_its_reports(evaluate: Command, vharness:
     (run,) = json.loads(vharness("ls", "runs", ".", "--format", "json").out)
     assert (run["folder"], run["status"], run["steerer"]) == ("run", "complete", "ica")
     other = evaluate("--quiet", "--system-prompt", "Be brief.")
-    refused(other, "run holds a run of another configuration", "'system-prompt'", "'Be brief.'")
+    refused(other, "run holds a run of another configuration", "'system_prompt'", "'Be brief.'")
 
 
 def test_too_many_unscored_answers_end_with_3_and_reasons(evaluate: Command) -> None:

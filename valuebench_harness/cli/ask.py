@@ -32,6 +32,7 @@ def run(
     blocks: o.Blocks = None,
 ) -> None:
     """Asks the unsteered model and the steered one, at every strength given."""
+    options = locals()
     from rich.console import Console
     from rich.table import Table
 
@@ -39,29 +40,7 @@ def run(
     from valuebench_harness.harness.config import make_config
     from valuebench_harness.reports.clean import clean
 
-    config = make_config(
-        **o.given(
-            model=model,
-            steerer=steerer,
-            values=value,
-            direction=direction,
-            strength=strength,
-            layers=layers,
-            settings=o.parse_settings(settings, "--set"),
-            gate=gate,
-            gate_settings=o.parse_settings(gate_settings, "--gate-set"),
-            context_controlled=context_controlled,
-            value_system=value_system,
-            system_prompt=system_prompt,
-            max_new_tokens=max_new_tokens,
-            seed=seed,
-            revision=revision,
-            dtype=dtype,
-            device_map=device_map,
-            trust_remote_code=trust_remote_code,
-            blocks=blocks,
-        )
-    )
+    config = make_config(**o.given(options, values=value))
     tried = attempt(config, prompt)
     console = Console()
     table = Table(show_lines=True, expand=False)

@@ -60,6 +60,7 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Measures a steering method beside the unsteered model."""
+    options = locals()
     from valuebench_harness.harness.config import load_config, make_config
     from valuebench_harness.harness.plan import default_folder, make_plan
     from valuebench_harness.harness.progress import Reporter
@@ -68,38 +69,8 @@ def run(
 
     check_format(output)
     values_from_file: dict[str, Any] = load_config(config) if config else {}
-    judge_settings = o.given(model=judge_model, base_url=judge_url)
-    chosen = o.given(
-        model=model,
-        steerer=steerer,
-        values=values,
-        direction=direction,
-        strength=strength,
-        layers=layers,
-        settings=o.parse_settings(settings, "--set"),
-        gate=gate,
-        gate_settings=o.parse_settings(gate_settings, "--gate-set"),
-        context_controlled=context_controlled,
-        value_system=value_system,
-        tasks=tasks,
-        include_path=include_path,
-        judge=judge,
-        judge_settings=judge_settings or None,
-        split=split,
-        limit=limit,
-        n_samples=n_samples,
-        temperature=temperature,
-        max_new_tokens=max_new_tokens,
-        seed=seed,
-        system_prompt=system_prompt,
-        revision=revision,
-        dtype=dtype,
-        device_map=device_map,
-        trust_remote_code=trust_remote_code,
-        blocks=blocks,
-        batch_size=batch_size,
-        max_unscored=max_unscored,
-    )
+    judge_settings = {k: v for k, v in (("model", judge_model), ("base_url", judge_url)) if v is not None}
+    chosen = o.given(options, judge_settings=judge_settings or None)
     plan = make_plan(make_config(**o.merged(values_from_file, chosen)))
     folder = out or default_folder(plan)
     if dry_run:

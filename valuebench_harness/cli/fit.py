@@ -29,6 +29,7 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Fits a method for some values and keeps the artifacts as safetensors."""
+    options = locals()
     from rich.console import Console
     from rich.table import Table
 
@@ -36,24 +37,7 @@ def run(
     from valuebench_harness.harness.fit_values import fit_values
     from valuebench_harness.harness.progress import Reporter
 
-    config = make_config(
-        **o.given(
-            model=model,
-            steerer=steerer,
-            values=values,
-            value_system=value_system,
-            layers=layers,
-            settings=o.parse_settings(settings, "--set"),
-            context_controlled=context_controlled,
-            seed=seed,
-            revision=revision,
-            dtype=dtype,
-            device_map=device_map,
-            trust_remote_code=trust_remote_code,
-            blocks=blocks,
-            batch_size=batch_size,
-        )
-    )
+    config = make_config(**o.given(options))
     table = Table()
     for column in ("value", "layers", "held-out accuracy", "seconds", "file"):
         table.add_column(column, overflow="fold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,19 +57,31 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run. [vharness-runs/...]")]
 
 
-def given(**values: Any) -> dict[str, Any]:
-    """The options that were given; the rest is left to the configuration file and the defaults."""
-    return {k: v for k, v in values.items() if v is not None}
+def given(options: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The configuration keys among a verb's options; what was not given is left to the file and the defaults.
+
+    Args:
+        options: the verb's ``locals()``, taken before anything else: options are named after their keys.
+        **more: keys that no option is named after.
+
+    Raises:
+        UsageError: for a setting that is not written as key=value.
+    """
+    from valuebench_harness.harness.config import RunConfig
+
+    found = {k: v for k, v in {**options, **more}.items() if k in RunConfig.model_fields and v is not None}
+    for key, option in (("settings", "--set"), ("gate_settings", "--gate-set")):
+        if key in found:
+            found[key] = parse_settings(found[key], option)
+    return found
 
 
-def parse_settings(pairs: list[str] | None, option: str) -> dict[str, Any] | None:
+def parse_settings(pairs: list[str], option: str) -> dict[str, Any]:
     """Settings written as key=value; values are read as YAML, so numbers, true and lists work.
 
     Raises:
         UsageError: where a pair has no ``=``.
     """
-    if not pairs:
-        return None
     import yaml
 
     from valuebench_harness.data.reading import read_plain_yaml

@@ -37,6 +37,8 @@ class Plan:
         conditions: the base first.
         documents: what is asked.
         training: hash of the method's code and of the texts it learns from.
+        tasks_hash: of the files behind the user's own lm-eval tasks; apart from the rest, since a task that
+            failed may be mended before the run goes on.
         foreign: tasks that lm-eval runs.
         notes: what is left out.
     """
@@ -50,6 +52,7 @@ class Plan:
     conditions: tuple[Condition, ...]
     documents: tuple[Document, ...]
     training: str = ""
+    tasks_hash: str = ""
     foreign: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -98,7 +101,8 @@ def make_plan(config: RunConfig) -> Plan:
         values=values,
         conditions=tuple(conditions),
         documents=tuple(documents),
-        training=_training_hash(config, steerer, family, values, foreign),
+        training=_training_hash(config, steerer, family, values),
+        tasks_hash=_tasks_hash(config.include_path) if foreign and config.include_path else "",
         foreign=tuple(foreign),
         notes=tuple(notes),
     )
@@ -133,19 +137,19 @@ def steered_values(config: RunConfig, family: Family) -> tuple[str, ...]:
     return tuple(spec.terms[0][0] for spec in specs)
 
 
-def _training_hash(
-    config: RunConfig, steerer: Steerer[Any], family: Family, values: Sequence[str], foreign: Sequence[str]
-) -> str:
-    """Changes with the method's code, with what it learns from, and with tasks of the user's own."""
+def _training_hash(config: RunConfig, steerer: Steerer[Any], family: Family, values: Sequence[str]) -> str:
+    """Changes with the method's code and with what it learns from."""
     parts: list[Any] = [code_identity(steerer)]
     if learns(steerer):
         pairs: Part = "pairs" if config.context_controlled else "pairs_straightforward"
         parts += [family.data.hash(pairs, v) for v in values]
         parts += [family.data.hash("neutral")] if family.data.has("neutral") else []
-    if foreign and config.include_path is not None:
-        files = sorted(p for p in config.include_path.rglob("*") if p.is_file())
-        parts += [hashlib.sha256(p.read_bytes()).hexdigest() for p in files]
     return _hash(parts)
+
+
+def _tasks_hash(folder: Path) -> str:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    return _hash([hashlib.sha256(p.read_bytes()).hexdigest() for p in files])
 
 
 def default_folder(plan: Plan) -> Path:

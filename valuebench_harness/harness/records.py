@@ -173,6 +173,7 @@ class RunInfo(Record):
         config: as given.
         plan_hash: of conditions and documents.
         data_hash: of documents.
+        tasks_hash: of the files behind the user's own lm-eval tasks.
         model: name, commit, dtype, fingerprint, layers, width and device of the model.
         judge: identity of the judge of ``metrics.json``.
         fits: the fits that were used.
@@ -187,6 +188,7 @@ class RunInfo(Record):
     config: RunConfig
     plan_hash: str
     data_hash: str
+    tasks_hash: str = ""
     model: dict[str, JsonValue] = {}
     judge: str = ""
     fits: tuple[FitRecord, ...] = ()

@@ -54,6 +54,13 @@ def _open(store: RunStore, plan: Plan, *, resume: bool) -> RunInfo:
                 f"{store.folder} holds a run of another configuration ({_difference(info, plan)}). "
                 "Choose another --out, or give the same configuration."
             )
+        if info.tasks_hash != plan.tasks_hash:
+            if info.status != "planned":
+                raise UsageError(
+                    f"The files of the tasks in {plan.config.include_path} have changed since {store.folder} was made. "
+                    "Choose another --out."
+                )
+            info = info.model_copy(update={"tasks_hash": plan.tasks_hash})
         if not resume and info.status != "complete" and store.samples():
             raise UsageError(
                 f"{store.folder} holds this run, unfinished ({info.status}). Add --resume to go on with it."
@@ -63,6 +70,7 @@ def _open(store: RunStore, plan: Plan, *, resume: bool) -> RunInfo:
         config=plan.config,
         plan_hash=plan.plan_hash,
         data_hash=plan.data_hash,
+        tasks_hash=plan.tasks_hash,
         versions={name: importlib.metadata.version(name) for name in LIBRARIES},
         notes=plan.notes,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
