@@ -99,3 +99,10 @@ def test_plans_and_rows_are_data_and_import_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_negative_zero_is_zero() -> None:
+    """Equal plans have one digest, whatever the sign of a zero."""
+    one, other = (Intervention("add", 0, {"a": zero}, coefficient=zero) for zero in (0.0, -0.0))
+    assert one == other
+    assert one.digest == other.digest

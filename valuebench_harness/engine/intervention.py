@@ -62,7 +62,8 @@ class Params(Mapping[str, Param]):
 
     def __init__(self, items: Mapping[str, Param]) -> None:
         def freeze(value: Param) -> Param:
-            return value if isinstance(value, FrozenArray) else float(value)
+            # Adding zero makes -0.0 into 0.0: the two are equal, so they must have one digest.
+            return value if isinstance(value, FrozenArray) else float(value) + 0.0
 
         self._items = tuple((name, freeze(items[name])) for name in sorted(items))
 
@@ -118,7 +119,7 @@ class Intervention:
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"Parameter '{name}' of intervention '{self.kind}' is not finite.")
         object.__setattr__(self, "layer", int(self.layer))
-        object.__setattr__(self, "coefficient", float(self.coefficient))
+        object.__setattr__(self, "coefficient", float(self.coefficient) + 0.0)
         object.__setattr__(self, "params", params)
 
     @cached_property
