@@ -92,6 +92,26 @@ class TestDevices:
 
 
 class TestFingerprint:
+    def test_it_changes_with_what_turns_text_into_ids_and_ends_an_answer(self, folder: Path) -> None:
+        before = fingerprint(folder)
+        for name, key, value in (
+            ("tokenizer_config.json", "add_bos_token", "x"),
+            ("generation_config.json", "eos_token_id", 9),
+        ):
+            path = folder / name
+            text = path.read_text()
+            path.write_text(json.dumps({**json.loads(text), key: value}))
+            assert fingerprint(folder) != before
+            path.write_text(text)
+        tokenizer = folder / "tokenizer.json"
+        tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
+        assert fingerprint(folder) != before
+
+    def test_it_leaves_the_chat_template_to_the_rendered_prompt(self, folder: Path) -> None:
+        before = fingerprint(folder)
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
+        assert fingerprint(folder) == before
+
     def test_it_survives_copying_and_resharding(self, folder: Path, llama: SteeredModel) -> None:
         assert fingerprint(folder) == llama.fingerprint
         tensors = load_file(folder / "model.safetensors")

@@ -12,12 +12,17 @@ from valuebench_harness.errors import UsageError
 _VOLATILE = {"_name_or_path", "transformers_version", "torch_dtype", "dtype"}
 _SAMPLE = 1024
 
+_TOKENIZER_FILES = ("added_tokens.json", "merges.txt", "tokenizer.json", "tokenizer.model", "vocab.json")
+_NOT_TOKENS = {"chat_template", "name_or_path", "tokenizer_file", "transformers_version"}
+"""Settings of a tokenizer that do not change how a rendered text becomes ids."""
+
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over configuration, tensor names and shapes, and a sample of every tensor.
+    """SHA-256 over configuration, tensor names and shapes, a sample of every tensor, and the tokenizer.
 
-    Read from the files, so it depends neither on the dtype nor on the devices that the
-    model is loaded to.
+    The tokenizer counts because states and answers depend on the ids that a text becomes; its chat
+    template does not, since caches hold the rendered prompt. All is read from the files, so it depends
+    neither on the dtype nor on the devices that the model is loaded to.
 
     Args:
         folder: of a checkpoint with safetensors.
@@ -30,7 +35,7 @@ def fingerprint(folder: Path) -> str:
     tensors: dict[str, str] = {}
     for path in sorted(weight_files(folder)):
         tensors.update(_tensors(path))
-    record = json.dumps([config, sorted(tensors.items())], sort_keys=True)
+    record = json.dumps([config, sorted(tensors.items()), _tokens(folder)], sort_keys=True)
     return hashlib.sha256(record.encode()).hexdigest()
 
 
@@ -51,6 +56,29 @@ def weight_files(folder: Path) -> list[Path]:
         raise UsageError(
             f"{index} is no index of weights ({error!r}). Download or save the checkpoint again."
         ) from None
+
+
+def _tokens(folder: Path) -> dict[str, Any]:
+    """What turns text into ids and ends an answer: tokenizer files, their settings, end-of-text ids."""
+    found: dict[str, Any] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in _TOKENIZER_FILES
+        if (folder / name).is_file()
+    }
+    settings = _json(folder / "tokenizer_config.json")
+    found["settings"] = {key: value for key, value in settings.items() if key not in _NOT_TOKENS}
+    found["eos"] = _json(folder / "generation_config.json").get("eos_token_id")
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid JSON ({error}). Download or save the checkpoint again.") from None
+    return content if isinstance(content, dict) else {}
 
 
 def _tensors(path: Path) -> dict[str, str]:

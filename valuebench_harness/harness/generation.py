@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.rows import GenerationRow, LoglikelihoodRow
 from valuebench_harness.harness.records import Sample
-from valuebench_harness.harness.requests import LETTERS, Ask, unique
+from valuebench_harness.harness.requests import Ask, letters, unique
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
@@ -94,15 +94,13 @@ def _exam(
     asks: Sequence[Ask], model: SteeredModel, config: RunConfig, *, special: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Scores the letters as continuations, as lm-eval does for MMLU; the first of equals wins."""
-    # As in lm-eval: after a chat template the answer stands at the start of the assistant's turn.
-    space = " " if special else ""
     rows: list[LoglikelihoodRow] = []
     owners: list[int] = []
     first: list[int] = []
     for n, ask in enumerate(asks):
         first.append(len(rows))
-        for letter in LETTERS[: len(ask.document.options)]:
-            rows.append(LoglikelihoodRow(ask.prompt, space + letter, ask.plan, special))
+        for letter in letters(ask.document, model):
+            rows.append(LoglikelihoodRow(ask.prompt, letter, ask.plan, special))
             owners.append(n)
     scores: dict[int, dict[int, float]] = defaultdict(dict)
     for index, scored in model.loglikelihoods(rows, batch_size=config.batch_size):

@@ -120,7 +120,7 @@ class Asker:
         config = self.config
         temperature = config.sampling_temperature
         settings: dict[str, object] = (
-            {"choices": len(document.options)}
+            {"choices": letters(document, self.model)}
             if document.kind == "exam"
             else {"tokens": config.max_new_tokens, "temperature": temperature, "seed": seed if temperature else None}
         )
@@ -140,6 +140,16 @@ def conversation(document: Document, system_prompt: str | None) -> tuple[Message
     """What the model is asked, before any steering."""
     user = Message("user", document.text)
     return (Message("system", system_prompt), user) if system_prompt else (user,)
+
+
+def letters(document: Document, model: SteeredModel) -> list[str]:
+    """The answers to an exam item as continuations of its prompt.
+
+    As in lm-eval: after a chat template the letter stands at the start of the assistant's turn, after plain
+    text a space is in between.
+    """
+    space = "" if model.has_chat_template else " "
+    return [space + letter for letter in LETTERS[: len(document.options)]]
 
 
 def row_seed(seed: int, document: str, repeat: int) -> int:
