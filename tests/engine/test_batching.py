@@ -56,7 +56,7 @@ def test_the_engine_goes_on_after_running_out_of_memory(tmp_path: Path) -> None:
     """Every method, with a model that refuses more than three rows."""
     model = load(str(build_checkpoint(tmp_path / "m")), device="cpu")
     plans = mixed_plans(model)
-    texts = prompts(10)
+    texts = prompts(len(plans))
     rows = [GenerationRow(t, p, max_new_tokens=5) for t, p in zip(texts, plans, strict=True)]
     pairs = [LoglikelihoodRow(t, " yes it is", p) for t, p in zip(texts, plans, strict=True)]
     reads = [TextRow(t, p) for t, p in zip(texts, plans, strict=True)]

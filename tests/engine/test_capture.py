@@ -55,14 +55,15 @@ def test_scopes_choose_the_tokens(llama: SteeredModel) -> None:
     assert np.array_equal(llama.capture([TextRow(TEXT)], [1], TokenScope("last-prompt"), reduce="none")[0], whole[-1:])
 
 
-@pytest.mark.parametrize("site", ["attention", "mlp"])
+@pytest.mark.parametrize("site", ["input", "attention", "heads", "mlp"])
 def test_sites_within_a_block(model: SteeredModel, site: Site) -> None:
     """Adding at a site moves what is read there by exactly that; later blocks follow."""
+    width = model.layout.site_width(1, site)
     plan = SteerPlan((add(model, 1, site=site),))
     base, moved = (
         model.capture([TextRow(TEXT, p)], [1], reduce="none", site=site)[0][:, 0] for p in (SteerPlan(), plan)
     )
-    np.testing.assert_allclose(moved - base, np.broadcast_to(vector(model.width, 0, 20.0), base.shape), atol=1e-4)
+    np.testing.assert_allclose(moved - base, np.broadcast_to(vector(width, 0, 20.0), base.shape), atol=1e-4)
     blocks = [model.capture([TextRow(TEXT, p)], [0, 1])[0] for p in (SteerPlan(), plan)]
     assert np.array_equal(blocks[0][0], blocks[1][0])
     assert np.abs(blocks[0][1] - blocks[1][1]).max() > 0.1

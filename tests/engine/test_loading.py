@@ -14,6 +14,7 @@ from tests.support.plans import mixed_plans, prompts
 from valuebench_harness.engine.fingerprint import fingerprint
 from valuebench_harness.engine.layout import find_layout
 from valuebench_harness.engine.loading import load
+from valuebench_harness.engine.memory import DoesNotFitError
 from valuebench_harness.engine.model import SteeredModel
 from valuebench_harness.engine.rows import GenerationRow, TextRow
 from valuebench_harness.errors import UsageError
@@ -66,7 +67,9 @@ class TestDevices:
         split = load(str(folders[arch]), device_map=device_map)
         assert next(split.layout.blocks[1].parameters()).device.type == "meta"
         plans = mixed_plans(whole)
-        rows = [GenerationRow(text, plan, max_new_tokens=6) for text, plan in zip(prompts(10), plans, strict=True)]
+        rows = [
+            GenerationRow(text, plan, max_new_tokens=6) for text, plan in zip(prompts(len(plans)), plans, strict=True)
+        ]
         assert dict(split.generate(rows)) == dict(whole.generate(rows))
 
     @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -75,12 +78,11 @@ class TestDevices:
             model = load(str(folder), dtype=dtype, device="cpu")
             assert model.dtype == dtype
             plans = mixed_plans(model)
-            rows = [TextRow(text, plan) for text, plan in zip(prompts(10), plans, strict=True)]
+            rows = [TextRow(text, plan) for text, plan in zip(prompts(len(plans)), plans, strict=True)]
             states = model.capture(rows, range(model.n_layers))
             assert np.isfinite(states).all()
-            assert (
-                len(dict(model.generate([GenerationRow(row.text, row.plan, max_new_tokens=4) for row in rows]))) == 10
-            )
+            asked = [GenerationRow(row.text, row.plan, max_new_tokens=4) for row in rows]
+            assert len(dict(model.generate(asked))) == len(rows)
 
     def test_half_precision_checkpoints_are_widened_on_a_cpu(self, tmp_path: Path) -> None:
         path = build_checkpoint(tmp_path / "half", dtype=torch.bfloat16)
@@ -143,6 +145,68 @@ class TestFingerprint:
         assert fingerprint(folder) != llama.fingerprint
 
 
+class _Touch:
+    """Unpickled, it makes a file: what a malicious checkpoint would do, only harmless."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_tensors_in_the_format_of_torch_load_alike(folder: Path, llama: SteeredModel) -> None:
+    """As `lmsys/vicuna-13b-v1.5` has them on the hub."""
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    model = load(str(folder), device="cpu")
+    row = GenerationRow(prompts(2)[1], max_new_tokens=6)
+    assert dict(model.generate([row])) == dict(llama.generate([row]))
+    assert fingerprint(folder) == model.fingerprint
+    with (folder / "pytorch_model.bin").open("r+b") as file:
+        file.seek(-100, 2)
+        file.write(b"x")
+    assert fingerprint(folder) != model.fingerprint
+
+
+class TestHub:
+    """A repository that lies in the cache of the hub, without a connection."""
+
+    COMMIT = "c" * 40
+
+    @pytest.fixture
+    def snapshot(self, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        repository = tmp_path / "hub" / "models--someone--tiny"
+        snapshot = Path(shutil.copytree(folders["llama"], repository / "snapshots" / self.COMMIT))
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(self.COMMIT)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        return snapshot
+
+    @pytest.mark.parametrize("revision", [None, "main", COMMIT])
+    def test_it_loads_and_names_its_commit(self, revision: str | None, snapshot: Path, llama: SteeredModel) -> None:
+        model = load("someone/tiny", revision=revision, device="cpu")
+        assert (model.commit, model.fingerprint) == (self.COMMIT, llama.fingerprint)
+
+    def test_weights_that_are_no_safetensors(self, snapshot: Path) -> None:
+        torch.save(load_file(snapshot / "model.safetensors"), snapshot / "pytorch_model.bin")
+        (snapshot / "model.safetensors").unlink()
+        assert load("someone/tiny", device="cpu").commit == self.COMMIT
+
+    def test_what_does_not_fit_is_told_before_weights_are_asked_for(
+        self, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("valuebench_harness.engine.memory._free_on_cpu", lambda: 1000)
+        (snapshot / "model.safetensors").unlink()
+        with pytest.raises(DoesNotFitError, match="someone/tiny has"):
+            load("someone/tiny", device="cpu")
+
+    def test_a_repository_without_weights(self, snapshot: Path) -> None:
+        (snapshot / "model.safetensors").unlink()
+        with pytest.raises(UsageError, match="someone/tiny on the hub has no weights"):
+            load("someone/tiny", device="cpu")
+
+
 class TestErrors:
     def test_a_folder_that_is_no_checkpoint(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"no checkpoint: it has no config.json"):
@@ -152,9 +216,16 @@ class TestErrors:
         with pytest.raises(UsageError, match="is no folder"):
             load(str(tmp_path / "gone"))
 
-    def test_pickled_weights(self, folder: Path) -> None:
-        (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-        with pytest.raises(UsageError, match=r"no .safetensors weights. Other formats can run code"):
+    def test_pickles_of_more_than_tensors_are_not_run(self, folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        torch.save({"model.norm.weight": _Touch(folder / "touched")}, folder / "pytorch_model.bin")
+        with pytest.raises(UsageError, match="hold more than tensors, which could run code"):
+            load(str(folder))
+        assert not (folder / "touched").exists()
+
+    def test_no_weights(self, folder: Path) -> None:
+        (folder / "model.safetensors").rename(folder / "model.gguf")
+        with pytest.raises(UsageError, match=r"no weights in .safetensors or pytorch_model.bin"):
             load(str(folder))
 
     def test_truncated_weights(self, folder: Path) -> None:

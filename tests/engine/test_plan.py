@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,25 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from valuebench_harness.engine.adapter import Adapter, LowRankUpdate, ScaledAdapter
 from valuebench_harness.engine.arrays import FrozenArray
-from valuebench_harness.engine.intervention import Intervention, ScopeKind, TokenScope
+from valuebench_harness.engine.intervention import Intervention, ScopeKind, Site, TokenScope
 from valuebench_harness.engine.plan import EMPTY, SteerPlan
 from valuebench_harness.errors import UsageError
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 arrays = npst.arrays(np.float32, npst.array_shapes(max_dims=2, max_side=5), elements=finite).map(FrozenArray)
 kinds: st.SearchStrategy[ScopeKind] = st.sampled_from(["all", "prompt", "generated", "last-prompt"])
-scopes = kinds.map(TokenScope) | st.text(min_size=1).map(lambda text: TokenScope("phrase", text))
+phrases = st.text(min_size=1).map(lambda text: TokenScope("phrase", text))
+positions = st.integers(0, 99).map(lambda number: TokenScope("position", position=number))
+scopes = kinds.map(TokenScope) | phrases | positions
 interventions = st.builds(
     Intervention,
     kind=st.sampled_from(["add", "minimal-shift"]),
     layer=st.integers(0, 99),
     params=st.dictionaries(st.sampled_from("abc"), arrays | finite, max_size=3),
-    site=st.sampled_from(["block", "attention", "mlp"]),
+    site=st.sampled_from(get_args(Site)),
     scope=scopes,
     coefficient=finite,
 )
-plans = st.builds(SteerPlan, st.lists(interventions, max_size=3).map(tuple), st.none() | st.text(min_size=1))
+matrices = npst.arrays(np.float32, (2, 2), elements=finite).map(FrozenArray)
+adapters = st.builds(
+    ScaledAdapter,
+    st.builds(Adapter, st.text(), st.tuples(st.builds(LowRankUpdate, st.text(), matrices, matrices))),
+    finite,
+)
+plans = st.builds(SteerPlan, st.lists(interventions, max_size=3).map(tuple), st.lists(adapters, max_size=2).map(tuple))
 
 
 @given(plans)
@@ -61,11 +71,13 @@ def test_shape_is_part_of_an_array() -> None:
     assert FrozenArray(np.array([[1.0, 2.0]])) != FrozenArray([1.0, 2.0])
 
 
-def test_coefficient_0_is_empty_but_an_adapter_is_not() -> None:
+def test_coefficient_0_and_scale_0_are_empty() -> None:
     zero = SteerPlan((Intervention("add", 0, {}, coefficient=0.0),))
     assert EMPTY.is_empty
     assert zero.is_empty
-    assert not SteerPlan(adapter="lora").is_empty
+    adapter = Adapter("lora", (LowRankUpdate("q", FrozenArray(np.ones((1, 1))), FrozenArray(np.ones((1, 1)))),))
+    assert SteerPlan(adapters=(ScaledAdapter(adapter, 0.0),)).is_empty
+    assert not SteerPlan(adapters=(ScaledAdapter(adapter, 0.5),)).is_empty
 
 
 @pytest.mark.parametrize(
@@ -74,15 +86,18 @@ def test_coefficient_0_is_empty_but_an_adapter_is_not() -> None:
         (lambda: FrozenArray([1.0, float("nan")]), "not finite"),
         (lambda: FrozenArray(["a"]), "no array of numbers"),  # type: ignore[list-item]
         (lambda: Intervention("add", -1, {}), "Layer -1"),
-        (lambda: Intervention("add", 0, {}, site="heads"), "Unknown site 'heads'"),  # type: ignore[arg-type]
+        (lambda: Intervention("add", 0, {}, site="head"), "Unknown site 'head'"),  # type: ignore[arg-type]
         (lambda: Intervention("add", 0, {}, coefficient=float("inf")), "not finite"),
         (lambda: Intervention("add", 0, {"b": float("nan")}), "Parameter 'b'"),
         (lambda: TokenScope("everything"), "Unknown token scope"),  # type: ignore[arg-type]
         (lambda: TokenScope("phrase"), "'phrase' needs one"),
         (lambda: TokenScope("all", "x"), "'phrase' needs one"),
+        (lambda: TokenScope("position"), "'position' needs a number >= 0"),
+        (lambda: TokenScope("position", position=-1), "'position' needs a number >= 0"),
+        (lambda: TokenScope("prompt", position=1), "others take none"),
         (lambda: SteerPlan.from_json("{"), "no JSON"),
         (lambda: SteerPlan.from_json("{}"), "malformed"),
-        (lambda: SteerPlan.from_json('{"interventions": [{"kind": "add"}], "adapter": null}'), "malformed"),
+        (lambda: SteerPlan.from_json('{"interventions": [{"kind": "add"}], "adapters": []}'), "malformed"),
     ],
 )
 def test_bad_input_is_named(make: object, message: str) -> None:

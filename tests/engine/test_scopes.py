@@ -29,6 +29,9 @@ def test_scopes_part_the_real_columns(shapes: list[tuple[int, int]]) -> None:
         }
         for kind, where in expected.items():
             assert columns.mask(row, TokenScope(kind)).nonzero().flatten().tolist() == where  # type: ignore[arg-type]
+        for position in range(p + 2):
+            found = columns.mask(row, TokenScope("position", position=position)).nonzero().flatten().tolist()
+            assert found == ([pad + position] if position < p else [])
         assert columns.ids[row, :pad].tolist() == [0] * pad
 
 
@@ -37,7 +40,7 @@ def test_scopes_part_the_real_columns(shapes: list[tuple[int, int]]) -> None:
 def test_phrase_tokens_cover_every_occurrence_and_nothing_else(before: str, phrase: str, after: str) -> None:
     """Against the decoded length of every prefix."""
     ids = TOKENIZER(before + phrase + after + phrase, add_special_tokens=False)["input_ids"]
-    text = TOKENIZER.decode(ids)
+    text = str(TOKENIZER.decode(ids))
     ends = [len(TOKENIZER.decode(ids[: n + 1])) for n in range(len(ids))]
     starts = [0, *ends[:-1]]
     hits = [i for i in range(len(text)) if text.startswith(phrase, i)]

@@ -131,7 +131,8 @@ def test_a_model_without_known_blocks_needs_their_name(llama: SteeredModel) -> N
     class Odd(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.trunk = torch.nn.ModuleDict({"parts": llama.model.model.layers})
+            # Fewer than the configuration has layers, so that they do not look like all of the decoder's blocks.
+            self.trunk = torch.nn.ModuleDict({"parts": llama.model.model.layers[:3]})
             self.config = llama.model.config
 
     plan = SteerPlan((Intervention("add", 0, {"vector": FrozenArray(np.ones(llama.width))}),))

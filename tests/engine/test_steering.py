@@ -21,7 +21,7 @@ from valuebench_harness.errors import UsageError
 
 WIDTH = 4
 BLOCKS = tuple(nn.Identity() for _ in range(3))
-LAYOUT = Layout("blocks", BLOCKS, (None,) * 3, BLOCKS, WIDTH)
+LAYOUT = Layout("blocks", BLOCKS, (None,) * 3, BLOCKS, (None,) * 3, WIDTH, None)
 
 kinds: st.SearchStrategy[ScopeKind] = st.sampled_from(["all", "prompt", "generated", "last-prompt"])
 scopes = kinds.map(TokenScope)
@@ -142,7 +142,6 @@ def test_the_anchor_needs_the_whole_prompt_in_one_pass() -> None:
             SteerPlan((Intervention("add", 0, {"vector": FrozenArray([0.0] * 4)}, site="attention"),)),
             "no 'attention' module",
         ),
-        (SteerPlan(adapter="lora"), "weight adapter 'lora'"),
     ],
 )
 def test_a_plan_that_does_not_fit_is_an_error(plan: SteerPlan, message: str) -> None:

@@ -54,25 +54,49 @@ def add(
     coefficient: float = 1.0,
 ) -> Intervention:
     """Adds a random vector."""
-    params = {"vector": FrozenArray(vector(model.width, seed, norm))}
+    params = {"vector": FrozenArray(vector(model.layout.site_width(layer, site), seed, norm))}
     return Intervention("add", layer, params, site=site, scope=scope, coefficient=coefficient)
 
 
 def shift(model: SteeredModel, layer: int, *, seed: int = 0, x: float = 3, kind: str = "minimal-shift") -> Intervention:
-    """ConVA's shift with a random probe."""
+    """ConVA's shift with a random probe; kinds that end in ``along`` move along another random vector."""
     params: dict[str, Param] = {
         "w": FrozenArray(vector(model.width, seed)),
         "b": 0.1,
         "logit_p0": logit_p0(x),
         "sign": 1.0,
     }
+    if kind.endswith("-along"):
+        params["along"] = FrozenArray(vector(model.width, seed + 100, 2.0))
     return Intervention(kind, layer, params)
+
+
+def ablate(model: SteeredModel, layer: int, *, site: Site = "block", side: float = 0.0, seed: int = 0) -> Intervention:
+    """Takes most of a random direction away, or that part of it which lies on one side."""
+    params: dict[str, Param] = {
+        "vector": FrozenArray(vector(model.layout.site_width(layer, site), seed, 2.0)),
+        "offset": 0.1 * side,
+        "side": side,
+    }
+    return Intervention("ablate", layer, params, site=site, coefficient=0.8)
+
+
+def clamp(model: SteeredModel, layer: int, *, seed: int = 0) -> Intervention:
+    """Sets a random feature to 30."""
+    params: dict[str, Param] = {
+        "encoder": FrozenArray(vector(model.width, seed)),
+        "decoder": FrozenArray(vector(model.width, seed + 1)),
+        "bias": -0.1,
+        "threshold": 0.05,
+        "target": 30.0,
+    }
+    return Intervention("sae-clamp", layer, params)
 
 
 def mixed_plans(model: SteeredModel) -> list[SteerPlan]:
     """Plans of every kind and scope, to be met in one batch."""
     last = model.n_layers - 1
-    return [
+    plans = [
         EMPTY,
         SteerPlan((add(model, 1),)),
         SteerPlan((add(model, 1, seed=3, scope=TokenScope("prompt")),)),
@@ -83,6 +107,18 @@ def mixed_plans(model: SteeredModel) -> list[SteerPlan]:
         SteerPlan(tuple(shift(model, layer, seed=layer, kind="minimal-shift-prompt") for layer in range(last))),
         SteerPlan((add(model, 1, seed=5), add(model, 1, seed=6, coefficient=-2.0), shift(model, 1, seed=7))),
         SteerPlan((add(model, 2, seed=8, site="attention"),)),
+        SteerPlan((add(model, 2, seed=10, scope=TokenScope("position", position=0)), add(model, 1, site="input"))),
+        SteerPlan((ablate(model, 1, side=1.0), ablate(model, 2, side=-1.0, seed=2), clamp(model, 2))),
+        SteerPlan(tuple(shift(model, layer, seed=layer, kind="minimal-shift-along") for layer in range(last))),
+        SteerPlan((shift(model, 1, kind="minimal-shift-prompt-along"), clamp(model, last))),
+    ]
+    if not all(model.layout.heads[:3]):  # hybrids have blocks without heads
+        return plans
+    sites: tuple[Site, ...] = ("input", "mlp", "heads")
+    return [
+        *plans,
+        SteerPlan((add(model, 1, seed=9, site="heads"), add(model, 2, seed=9, site="heads"))),
+        SteerPlan(tuple(ablate(model, layer, site=site) for layer in (0, 1, 2) for site in sites)),
     ]
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from valuebench_harness.engine.adapter import Adapter, LowRankUpdate, ScaledAdapter
     from valuebench_harness.engine.arrays import FrozenArray
     from valuebench_harness.engine.intervention import Intervention, Params, Site, TokenScope
     from valuebench_harness.engine.loading import load
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EMPTY",
+    "Adapter",
     "FrozenArray",
     "Generation",
     "GenerationRow",
     "Intervention",
     "Loglikelihood",
     "LoglikelihoodRow",
+    "LowRankUpdate",
     "Message",
     "Params",
+    "ScaledAdapter",
     "Site",
     "SteerPlan",
     "SteeredModel",
@@ -38,6 +42,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "adapter": ("Adapter", "LowRankUpdate", "ScaledAdapter"),
     "arrays": ("FrozenArray",),
     "intervention": ("Intervention", "Params", "Site", "TokenScope"),
     "loading": ("load",),

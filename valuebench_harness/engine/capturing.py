@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from valuebench_harness.engine.hooks import at_site
 from valuebench_harness.engine.intervention import Site, TokenScope
 from valuebench_harness.engine.plan import SteerPlan
 from valuebench_harness.engine.scopes import Columns
@@ -65,16 +67,13 @@ def capture_batch(
     # Only the tokens asked for leave the hook: whole states of all layers would not fit for long batches.
     seen: dict[int, Tensor] = {}
 
-    def reader(layer: int) -> Any:
-        def hook(_: nn.Module, __: Any, output: Any) -> None:
-            states = output[0] if isinstance(output, tuple) else output
-            seen[layer] = states[mask.to(states.device)].float().cpu()
-
-        return hook
+    def read(layer: int, states: Tensor) -> None:
+        rows = states.reshape(*mask.shape, -1)  # experts and OPT's MLP work on a flat list of tokens
+        seen[layer] = rows[mask.to(states.device)].float().cpu()
 
     with model.steered(plans, columns), ExitStack() as stack:
         for layer in dict.fromkeys(layers):
-            stack.callback(model.layout.module(layer, site).register_forward_hook(reader(layer)).remove)
+            stack.callback(at_site(model.layout.module(layer, site), site, partial(read, layer)))
         model.forward(columns, keep=1)
     tokens = torch.split(torch.stack([seen[layer] for layer in layers], dim=1), counts.tolist())
     reduced = tokens if reduce == "none" else [rows.mean(dim=0) for rows in tokens]

@@ -20,12 +20,14 @@ _NOT_TOKENS = {"chat_template", "name_or_path", "tokenizer_file", "transformers_
 def fingerprint(folder: Path) -> str:
     """SHA-256 over configuration, tensor names and shapes, a sample of every tensor, and the tokenizer.
 
+    Of weights that are no safetensors, which cannot be read in part, every megabyte is sampled instead.
+
     The tokenizer counts because states and answers depend on the ids that a text becomes; its chat
     template does not, since caches hold the rendered prompt. All is read from the files, so it depends
     neither on the dtype nor on the devices that the model is loaded to.
 
     Args:
-        folder: of a checkpoint with safetensors.
+        folder: of a checkpoint.
 
     Raises:
         UsageError: a weights file is malformed.
@@ -34,22 +36,31 @@ def fingerprint(folder: Path) -> str:
     config = {key: value for key, value in config.items() if key not in _VOLATILE}
     tensors: dict[str, str] = {}
     for path in sorted(weight_files(folder)):
-        tensors.update(_tensors(path))
+        tensors.update(_tensors(path) if path.suffix == ".safetensors" else {path.name: _file(path)})
     record = json.dumps([config, sorted(tensors.items()), _tokens(folder)], sort_keys=True)
     return hashlib.sha256(record.encode()).hexdigest()
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of a checkpoint: those that its index names, or its only one.
+    """The weights of a checkpoint: the safetensors that its index names, or its only one; else the same of ``.bin``.
 
     Others in the folder, such as Mistral's second copy of its weights, are not loaded.
 
     Raises:
         UsageError: the index is malformed.
     """
-    index = folder / "model.safetensors.index.json"
+    return _named_or_only(folder, "model.safetensors") or _named_or_only(folder, "pytorch_model.bin")
+
+
+def has_safetensors(folder: Path) -> bool:
+    """Whether the weights are safetensors; else they are files of torch, which are read as tensors only."""
+    return any(path.is_file() for path in _named_or_only(folder, "model.safetensors"))
+
+
+def _named_or_only(folder: Path, name: str) -> list[Path]:
+    index = folder / f"{name}.index.json"
     if not index.is_file():
-        return [path for path in [folder / "model.safetensors"] if path.is_file()]
+        return [path for path in [folder / name] if path.is_file()]
     try:
         return [folder / name for name in set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -101,3 +112,14 @@ def _tensors(path: Path) -> dict[str, str]:
             f"{path} is no readable safetensors file ({error}). Download or save the checkpoint again."
         ) from None
     return found
+
+
+def _file(path: Path) -> str:
+    """Digest of the length of a file and of samples from every megabyte and from its end."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for offset in (*range(0, size, 2**20), max(0, size - _SAMPLE)):
+            file.seek(offset)
+            digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()

@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from valuebench_harness.engine.intervention import INPUT_SITES, Site
 from valuebench_harness.engine.layout import Layout
 from valuebench_harness.engine.steering import Steering, Target, Window
+
+
+def at_site(
+    module: nn.Module, site: Site, see: Callable[[Tensor], Tensor | None], *, first: bool = False
+) -> Callable[[], None]:
+    """Shows the states at a site to a function on every forward pass of their module.
+
+    Args:
+        module: `Layout.module` of the site.
+        site: tells whether the states are what the module reads or what it returns.
+        see: gets states ``[n_rows, length, d]``; what it returns takes their place, unless None.
+        first: before the hooks that are there already.
+
+    Returns:
+        A function that takes the hook away.
+    """
+
+    def on_input(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+        states = args[0] if args else kwargs["hidden_states"]
+        changed = see(states)
+        if changed is None:
+            return None
+        return ((changed, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": changed})
+
+    def on_output(_: nn.Module, __: Any, output: Any) -> Any:
+        if not isinstance(output, tuple):
+            return see(output)
+        changed = see(output[0])
+        return None if changed is None else (changed, *output[1:])
+
+    if site in INPUT_SITES:
+        return module.register_forward_pre_hook(on_input, prepend=first, with_kwargs=True).remove
+    return module.register_forward_hook(on_output, prepend=first).remove
 
 
 @contextmanager
@@ -26,7 +61,7 @@ def hooked(
     Args:
         model: the whole model, whose forward calls are announced.
         layout: where its blocks are.
-        targets: the outputs to change.
+        targets: where to change states.
         before: called before each forward pass with its input (ids or embeddings, rows
             first) and its keyword arguments.
         change: called with a target and its states ``[n_rows, length, d]``.
@@ -36,20 +71,11 @@ def hooked(
         inputs = args[0] if args else kwargs.get("input_ids")
         before(inputs if inputs is not None else kwargs["inputs_embeds"], kwargs)
 
-    def changer(target: Target) -> Callable[[nn.Module, Any, Any], Any]:
-        def hook(_: nn.Module, __: Any, output: Any) -> Any:
-            if isinstance(output, tuple):
-                return (change(target, output[0]), *output[1:])
-            return change(target, output)
-
-        return hook
-
     with ExitStack() as stack:
         stack.callback(model.register_forward_pre_hook(announce, with_kwargs=True).remove)
         for target in targets:
-            module = layout.module(*target)
             # In front of transformers' own hooks, so that output_hidden_states shows the steered states.
-            stack.callback(module.register_forward_hook(changer(target), prepend=True).remove)
+            stack.callback(at_site(layout.module(*target), target.site, partial(change, target), first=True))
         yield
 
 

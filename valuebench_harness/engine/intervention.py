@@ -17,11 +17,16 @@ from typing import Any, Literal, get_args
 from valuebench_harness.engine.arrays import FrozenArray
 from valuebench_harness.errors import UsageError, unknown_name
 
-Site = Literal["block", "attention", "mlp"]
-"""Where a state is read and changed: the output of the decoder block (the residual
-stream), of its self-attention module (after the output projection), or of its MLP."""
+Site = Literal["block", "input", "attention", "heads", "mlp"]
+"""Where a state is read and changed: the output of the decoder block (the residual stream),
+its input (for block 0 the embeddings, else the output of the block before), the output of its
+self-attention module (after the output projection), that projection's input (the attention
+heads side by side), or the output of its MLP."""
 
-ScopeKind = Literal["all", "prompt", "generated", "last-prompt", "phrase"]
+INPUT_SITES: tuple[Site, ...] = ("input", "heads")
+"""Sites that are what a module reads; the others are what a module returns."""
+
+ScopeKind = Literal["all", "prompt", "generated", "last-prompt", "position", "phrase"]
 
 Param = FrozenArray | float
 
@@ -37,19 +42,28 @@ class TokenScope:
     In log-likelihoods the context is the prompt and the continuation is generated.
 
     Attributes:
-        kind: ``all``; ``prompt``; ``generated``; ``last-prompt``; or ``phrase``,
-            every prompt token that shares a character with an occurrence of `phrase`.
+        kind: ``all``; ``prompt``; ``generated``; ``last-prompt``; ``position``, one prompt
+            token by its number; or ``phrase``, every prompt token that shares a character
+            with an occurrence of `phrase`.
         phrase: the exact text, for ``phrase`` only.
+        position: counts from 0, special tokens included, for ``position`` only. Prompts that
+            are too short have no such token.
     """
 
     kind: ScopeKind = "all"
     phrase: str = ""
+    position: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ScopeKind):
             raise unknown_name("token scope", str(self.kind), get_args(ScopeKind))
         if (self.kind == "phrase") != bool(self.phrase):
             raise UsageError(f"Token scope '{self.kind}' with phrase '{self.phrase}': 'phrase' needs one, others none.")
+        if (self.kind == "position") != (self.position is not None) or (self.position or 0) < 0:
+            raise UsageError(
+                f"Token scope '{self.kind}' with position {self.position}: "
+                "'position' needs a number >= 0, others take none."
+            )
 
     @property
     def reaches_generated(self) -> bool:
@@ -138,7 +152,7 @@ class Intervention:
             "layer": self.layer,
             "params": params,
             "site": self.site,
-            "scope": {"kind": self.scope.kind, "phrase": self.scope.phrase},
+            "scope": {"kind": self.scope.kind, "phrase": self.scope.phrase, "position": self.scope.position},
             "coefficient": self.coefficient,
         }
 

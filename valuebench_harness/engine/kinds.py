@@ -97,6 +97,66 @@ def minimal_shift_prompt(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
     return torch.where(epsilon != 0, h + epsilon * _unit(params["w"]), h)
 
 
+@register("minimal-shift-along", vectors=("w", "along"), scalars=("b", "logit_p0", "sign"))
+def minimal_shift_along(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """The step of ``minimal-shift``, taken along the direction of ``along`` instead of the probe's.
+
+    The control for ConVA: every token moves as far as ConVA would move it from where it is.
+    """
+    epsilon = _epsilon(h, params)
+    return torch.where(epsilon != 0, h + epsilon * _unit(params["along"]), h)
+
+
+@register("minimal-shift-prompt-along", vectors=("w", "along"), scalars=("b", "logit_p0", "sign"), needs_anchor=True)
+def minimal_shift_prompt_along(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """The step of ``minimal-shift-prompt``, taken along the direction of ``along``."""
+    epsilon = _epsilon(params["anchor"], params)
+    return torch.where(epsilon != 0, h + epsilon * _unit(params["along"]), h)
+
+
+@register("ablate", vectors=("vector",), scalars=("offset", "side"))
+def ablate(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """Directional ablation: ``h - coefficient * excess * u`` (Arditi et al., NeurIPS 2024, Eq. 4).
+
+    ``u`` is the unit vector of ``vector`` and ``excess = h.u - offset``: with offset 0 and
+    coefficient 1 nothing of the direction is left; another offset is the affine form
+    (Marshall et al., 2024), which leaves that much. ``side`` 0 takes the excess whatever its
+    sign; +1 only where it is positive, -1 only where it is negative. Tokens without excess
+    come back bit for bit.
+    """
+    step = _excess(h, params)
+    return torch.where(step != 0, h - step * _unit(params["vector"]), h)
+
+
+@register("ablate-along", vectors=("vector", "along"), scalars=("offset", "side"))
+def ablate_along(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """The step of ``ablate``, taken along the direction of ``along``: the control for ablation."""
+    step = _excess(h, params)
+    return torch.where(step != 0, h - step * _unit(params["along"]), h)
+
+
+@register("sae-clamp", vectors=("encoder", "decoder"), scalars=("bias", "threshold", "target"))
+def sae_clamp(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """Sets one feature of a sparse autoencoder: ``h + coefficient * (target - a) * decoder``.
+
+    ``a`` is the feature's activation: ``z = encoder.h + bias`` where ``z > threshold``, else 0.
+    Threshold 0 is a ReLU, a positive one a JumpReLU. Whatever the autoencoder does to its input
+    first (a bias taken off, a scale) is folded into ``encoder`` and ``bias``, and the scale
+    back into ``decoder``. Its reconstruction error stays in the state, since the rest of the
+    state is left as it is (Templeton et al., "Scaling Monosemanticity", 2024).
+    """
+    z = _sum(h * params["encoder"]).to(h.dtype) + params["bias"]
+    activation = torch.where(z > params["threshold"], z, 0.0)
+    return torch.addcmul(h, params["coefficient"] * (params["target"] - activation), params["decoder"])
+
+
+def _excess(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
+    """What ``ablate`` takes away along its direction, ``[n_tokens, 1]``."""
+    excess = (_sum(h * _unit(params["vector"])) - params["offset"]).to(h.dtype)
+    side = params["side"]
+    return torch.where(side * excess >= 0, params["coefficient"] * excess, 0.0)
+
+
 def _epsilon(h: Tensor, params: Mapping[str, Tensor]) -> Tensor:
     """ConVA's Eq. 6, signed, ``[n_tokens, 1]``; exactly 0 where the constraint of Eq. 5 holds."""
     w, sign = params["w"], params["sign"]

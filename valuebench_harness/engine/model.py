@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from valuebench_harness.engine.adapters import adapted
 from valuebench_harness.engine.batching import TOKENS_ON_ACCELERATOR, TOKENS_ON_CPU, make_batches, run_batches
 from valuebench_harness.engine.capturing import Reduce, capture_batch
 from valuebench_harness.engine.codec import Codec
@@ -287,12 +288,17 @@ class SteeredModel:
             return ordered
         return np.stack(ordered) if ordered else np.zeros((0, len(layers), self.width), dtype=np.float32)
 
-    def steered(self, plans: Sequence[SteerPlan], columns: Columns) -> AbstractContextManager[None]:
-        """Hooks for the forward passes of one batch; see `valuebench_harness.engine.hooks.steered`."""
+    @contextmanager
+    def steered(self, plans: Sequence[SteerPlan], columns: Columns) -> Iterator[None]:
+        """Hooks for the forward passes of one batch.
+
+        See `valuebench_harness.engine.hooks.steered` and `valuebench_harness.engine.adapters.adapted`.
+        """
         steering = Steering(plans, columns, self.layout)
         for phrase in sorted(columns.phrases_not_found):
             self.note(f"The phrase '{phrase}' is not in every prompt; rows without it were not steered there.")
-        return steered(self.model, self.layout, steering)
+        with adapted(self.model, plans), steered(self.model, self.layout, steering):
+            yield
 
     def forward(self, columns: Columns, *, keep: int) -> Tensor:
         """One uncached forward pass; logits of the last `keep` columns, ``[n_rows, keep, vocabulary]``."""

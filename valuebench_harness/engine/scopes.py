@@ -80,6 +80,8 @@ class Columns:
                 return real & ~prompt
             case "last-prompt":
                 return torch.arange(self.width) == self.last_prompt[row]
+            case "position":
+                return prompt & (prompt.cumsum(dim=0) - 1 == scope.position)
             case "phrase":
                 return self._phrase(row, scope.phrase)
 

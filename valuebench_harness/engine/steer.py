@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from valuebench_harness.engine.adapters import adapted
 from valuebench_harness.engine.hooks import cached_length, hooked
 from valuebench_harness.engine.layout import Layout, find_layout
 from valuebench_harness.engine.model import SteeredModel
@@ -60,7 +61,7 @@ def steer(
         return
     session = _Session(plan, layout, tokenizer)
     targets = dict.fromkeys(Target(i.layer, i.site) for i in plan.active)
-    with hooked(module, layout, targets, session.before, session.change):
+    with adapted(module, [plan], every_row=True), hooked(module, layout, targets, session.before, session.change):
         yield module
     session.close()
 

@@ -226,11 +226,9 @@ def check_plan(plan: SteerPlan, layout: Layout) -> None:
     """Checks that a plan fits a model.
 
     Raises:
-        UsageError: unknown kind, layer out of range, no such site, missing, unknown or
-            misshapen parameters, or a weight adapter.
+        UsageError: unknown kind, layer out of range, no such site, missing, unknown
+            or misshapen parameters.
     """
-    if plan.adapter is not None:
-        raise UsageError(f"The plan asks for the weight adapter '{plan.adapter}', but the model has none loaded.")
     for intervention in plan.interventions:
         spec = kind(intervention.kind)
         layout.module(intervention.layer, intervention.site)
@@ -240,7 +238,7 @@ def check_plan(plan: SteerPlan, layout: Layout) -> None:
             raise UsageError(f"{where} takes the parameters {sorted(wanted)}, not {sorted(given)}.")
         for name, value in intervention.params.items():
             size = value.array.size if isinstance(value, FrozenArray) else 1
-            expected = layout.width if name in spec.vectors else 1
+            expected = layout.site_width(intervention.layer, intervention.site) if name in spec.vectors else 1
             if size != expected:
                 raise UsageError(
                     f"Parameter '{name}' of {where} has {size} values, the model takes {expected}. "
