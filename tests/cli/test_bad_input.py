@@ -28,7 +28,7 @@ def refused(done: Outcome, *needles: str, code: int = 2) -> None:
         (["--steerer", "nowhere.py:Mine"], ["there is no file nowhere.py"]),
         (["--steerer", "caa", "--values", "securty"], ["Unknown value 'securty'", "'security'"]),
         (["--steerer", "caa", "--values", "power+"], ["Empty value name"]),
-        (["--steerer", "caa", "--values", "power:0.5"], ["one value at a time"]),
+        (["--steerer", "ica", "--values", "power:0.5"], ["Strength 0.5", "(on)"]),
         (["--steerer", "caa", "--strength", "strong"], ["'strength'", "'strong'", "not a number"]),
         (["--steerer", "caa", "--strength", "3:1"], ["must go up"]),
         (["--steerer", "caa", "--strength=-1"], ["Strength -1", ">= 0"]),
@@ -99,11 +99,11 @@ class TestModels:
     def test_a_path_that_does_not_exist(self, vharness: Command) -> None:
         refused(self.ask(vharness, "./nowhere"), "./nowhere is no folder")
 
-    def test_weights_that_are_pickled(self, vharness: Command, own_folders: Path) -> None:
-        (own_folders / "pickled").mkdir()
-        (own_folders / "pickled" / "config.json").write_text('{"model_type": "llama"}')
-        (own_folders / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
-        refused(self.ask(vharness, "./pickled"), "no .safetensors weights")
+    def test_a_folder_without_a_tokenizer(self, vharness: Command, own_folders: Path) -> None:
+        (own_folders / "bare").mkdir()
+        (own_folders / "bare" / "config.json").write_text('{"model_type": "llama"}')
+        (own_folders / "bare" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+        refused(self.ask(vharness, "./bare"), "has no tokenizer")
 
     def test_an_unknown_id_with_the_hub_out_of_reach(self) -> None:
         """In a process of its own: the hub's library reads its offline switch when it is imported."""

@@ -27,8 +27,8 @@ LOW_DISK = 2 * GIGABYTE
 
 EXTRAS = {
     "causal": "causal discovery and graph distances",
-    "judge": "agreement between judges (Krippendorff's alpha)",
     "plots": "figures",
+    "quantization": "models loaded in 8 or 4 bits",
     "ray": "runs spread over machines",
     "sae": "features of sparse autoencoders",
     "sft": "methods that fine-tune (LoRA)",
@@ -70,6 +70,7 @@ def examine() -> Iterator[Check]:
         _folders,
         _keys,
         _device,
+        _models,
         _data,
         _mini,
     )
@@ -177,6 +178,19 @@ def _memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def _models() -> Iterator[Check]:
+    from valuebench_harness.harness.aliases import SHIPPED, aliases, aliases_file
+
+    path = aliases_file()
+    try:
+        own = len(aliases()) - len(SHIPPED)
+    except UsageError as error:
+        yield Check("model names", "fail", str(error), "Mend the file, or take it away.")
+        return
+    found = f"{len(SHIPPED)} shipped, {own} more of your own ({path})" if path.is_file() else f"{len(SHIPPED)} shipped"
+    yield Check("model names", "ok", found)
 
 
 def _data() -> Iterator[Check]:

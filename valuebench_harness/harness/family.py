@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valuebench_harness.errors import UsageError
+from valuebench_harness.harness.aliases import find_alias
 from valuebench_harness.harness.config import RunConfig
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def family_of(config: RunConfig) -> Family:
 
 
 def model_path(name: str) -> str:
-    """Where a model's name leads: the built-in model's folder, or the name itself."""
+    """Where a model's name leads: the built-in model's folder, what a short name stands for, or the name itself."""
     if name != MINI:
-        return name
+        alias = find_alias(name)
+        return alias.id if alias is not None else name
+    # All that the harness takes from `mini`: where its checkpoint lies. It is loaded like any other.
     from valuebench_harness.mini import weights_path
 
     return str(weights_path())
