@@ -140,6 +140,19 @@ class Artifact:
             )
 
 
+def is_artifact(path: Path) -> bool:
+    """Whether a file is an artifact of this harness rather than other safetensors, or none at all."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="np") as f:
+            return (f.metadata() or {}).get("format") == FORMAT
+    except SafetensorError:
+        return False
+
+
 def texts_hash(*groups: list[str]) -> str:
     """Hash of groups of training texts, in their order."""
     return hashlib.sha256(json.dumps(groups, ensure_ascii=False).encode()).hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,10 +18,13 @@ from valuebench_harness.engine.plan import EMPTY, Message, SteerPlan
 from valuebench_harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
-    from valuebench_harness.data.schemas import ContrastivePair
+    from valuebench_harness.data.schemas import ContrastivePair, Demonstration
     from valuebench_harness.data.values import Value
+    from valuebench_harness.engine.model import SteeredModel
     from valuebench_harness.steerers.artifact import Artifact
     from valuebench_harness.steerers.states import States
 
@@ -51,6 +54,9 @@ class FitContext:
         layers: layers asked for by the user, or ``None`` for the method's own choice.
         seed: seeds every split and draw.
         parent: artifact of another method, for methods that imitate one.
+        model: the model itself, for methods that read or train more of it than last-token states.
+        demonstrations: prompts with answers for and against the value, disjoint from the dilemmas.
+        wording: sentences of the data set's own language, as in :class:`SteerRequest`.
     """
 
     shape: ModelShape
@@ -61,6 +67,9 @@ class FitContext:
     layers: tuple[int, ...] | None = None
     seed: int = 0
     parent: Artifact | None = None
+    model: SteeredModel | None = None
+    demonstrations: Sequence[Demonstration] = ()
+    wording: Mapping[str, str] = field(default_factory=dict)
 
     def artifact(
         self,
@@ -80,9 +89,8 @@ class FitContext:
             settings: of the method.
             accuracy: held-out accuracy by layer, where there is a classifier.
         """
-        from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta, texts_hash
+        from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta
 
-        pairs = [p.positive for p in self.pairs], [p.negative for p in self.pairs]
         meta = ArtifactMeta(
             method=method,
             value=self.value.id,
@@ -91,12 +99,24 @@ class FitContext:
             n_layers=self.shape.n_layers,
             width=self.shape.width,
             layers=check_layers(layers, self.shape),
-            data_hash=texts_hash(*pairs, list(self.neutral)),
+            data_hash=self.data_hash,
             settings=settings.model_dump(mode="json") if settings is not None else {},
             accuracy=dict(accuracy or {}),
             seed=self.seed,
         )
         return Artifact(meta, dict(arrays))
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of all training texts."""
+        from valuebench_harness.steerers.artifact import texts_hash
+
+        return texts_hash(
+            [p.positive for p in self.pairs],
+            [p.negative for p in self.pairs],
+            list(self.neutral),
+            [f"{d.direction}\n{d.prompt}\n{d.answer}" for d in self.demonstrations],
+        )
 
     def labelled_states(self) -> tuple[np.ndarray, np.ndarray]:
         """Last-token states of both texts of every pair.
@@ -158,21 +178,25 @@ S = TypeVar("S", bound=Settings)
 class Steerer(ABC, Generic[S]):
     """A steering method.
 
-    Class attributes:
+    Class attributes (an instance that is made of other methods sets its own):
         name: what users call it, lower case.
         source: the paper the method comes from.
         settings_type: the class of the method's settings.
         default_strength: used where no strength was shipped for the model.
         default_gate: name of the gate it uses unless told otherwise.
         strengths: ``real`` takes any number >= 0, ``switch`` only 0 and 1.
+        tuning_grid: strengths that ``--tune`` tries; empty for multiples of the default one.
+        tuning_depths: single layers that ``--tune`` tries beside the method's own choice, as shares of the depth.
     """
 
-    name: ClassVar[str]
+    name: str
     source: ClassVar[str]
     settings_type: ClassVar[type[Settings]] = Settings
-    default_strength: ClassVar[float] = 1.0
-    default_gate: ClassVar[str] = "none"
-    strengths: ClassVar[Literal["real", "switch"]] = "real"
+    default_strength: float = 1.0
+    default_gate: str = "none"
+    strengths: Literal["real", "switch"] = "real"
+    tuning_grid: tuple[float, ...] = ()
+    tuning_depths: tuple[float, ...] = ()
 
     def __init__(self, settings: S | None = None) -> None:
         self.settings: S = settings if settings is not None else cast(S, self.settings_type())
@@ -187,6 +211,24 @@ class Steerer(ABC, Generic[S]):
             raise UsageError(
                 f"Strength {strength:g} of '{self.name}' must be 0 (off) or 1 (on): it rewrites the prompt."
             )
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Files and folders of the user's that ``fit`` reads: with other contents, it is another fit."""
+        return ()
+
+    def preset_strength(self, value: str) -> float | None:  # noqa: ARG002 - for those with presets
+        """The strength that a preset among the settings gives a value; it goes before a shipped one."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Steerer[Any], ...]:
+        """The methods that this one is made of; each is fitted, and its fit cached, by itself."""
+        return ()
+
+    def join(self, artifacts: Sequence[Artifact | None]) -> Artifact | None:  # noqa: ARG002 - for those with parts
+        """The artifact of a method made of others, from those of its :attr:`parts`."""
+        return None
 
     def fit(self, context: FitContext) -> Artifact | None:  # noqa: ARG002 - for those who learn
         """Learns what the method needs for one value; ``None`` where that is nothing."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from valuebench_harness.engine.intervention import Intervention, TokenScope
-from valuebench_harness.engine.plan import SteerPlan
+from valuebench_harness.engine.intervention import TokenScope
 from valuebench_harness.steerers import base
+from valuebench_harness.steerers.addition import add_vectors
 
 if TYPE_CHECKING:
     from valuebench_harness.steerers.artifact import Artifact
@@ -35,6 +35,7 @@ class CAA(base.Steerer[Settings]):
     name = "caa"
     source = "Rimsky et al., ACL 2024"
     settings_type = Settings
+    tuning_depths = (0.25, 0.55, 0.7)
 
     def fit(self, context: base.FitContext) -> Artifact:
         """One mean difference a layer; all layers are kept, so that another can be steered without a new fit."""
@@ -46,16 +47,4 @@ class CAA(base.Steerer[Settings]):
     def plan(self, request: base.SteerRequest, artifact: Artifact | None) -> base.Steered:
         """Adds ``sign * strength * v_l`` at each of the artifact's layers."""
         assert artifact is not None
-        if request.strength == 0 or not request.gate_open:
-            return base.Steered(request.messages)
-        interventions = tuple(
-            Intervention(
-                kind="add",
-                layer=layer,
-                params={"vector": artifact.frozen("vectors", layer)},
-                scope=TokenScope(self.settings.scope),
-                coefficient=request.sign * request.strength,
-            )
-            for layer in artifact.meta.layers
-        )
-        return base.Steered(request.messages, SteerPlan(interventions))
+        return add_vectors(request, artifact, TokenScope(self.settings.scope))

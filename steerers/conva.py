@@ -18,6 +18,8 @@ Decisions where the paper is silent, with the published code's choice:
 - States are standardised and the penalty is strong (``c=0.01``); the weights are folded back, so that
   Eq. 1 holds on raw states. Raw states with ``c=1`` (``standardize=False, c=1.0``) are the code's.
 - "Except the last five layers" is a share of a 32-layer model: ``max(1, round(5 L / 32))`` are left out.
+- ``preset="table16"`` takes each value's published :math:`P_0` where no strength is given, and the published
+  detector with its :math:`g_0` as gate (:mod:`.table16`).
 - ``per="token"`` is the paper's equation; ``per="prompt"`` is the code's: one step a layer for all
   tokens, from the last token of the prompt.
 """
@@ -35,6 +37,7 @@ from valuebench_harness.engine.plan import SteerPlan
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers import base
 from valuebench_harness.steerers.probe import fit_probe
+from valuebench_harness.steerers.table16 import published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +55,7 @@ class Settings(base.Settings):
         standardize: fit on standardised states.
         c: inverse penalty of the logistic regression.
         train_share: share of the pairs that trains; the rest measures accuracy.
+        preset: ``table16`` for the paper's P0 and g0 of each value, found on Llama-2-7b-chat.
     """
 
     per: Literal["token", "prompt"] = "token"
@@ -60,6 +64,7 @@ class Settings(base.Settings):
     standardize: bool = True
     c: float = Field(0.01, gt=0)
     train_share: float = Field(0.7, gt=0, lt=1)
+    preset: Literal["table16"] | None = None
 
 
 def logit_p0(strength: float) -> float:
@@ -81,6 +86,18 @@ class ConVA(base.Steerer[Settings]):
     settings_type = Settings
     default_strength = 1.3  # P0 = 0.95, the middle of the paper's Table 16
     default_gate = "probe"
+    tuning_grid = tuple(float(x) for x in range(1, 16))  # the paper's search (Appendix I)
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__(settings)
+        if self.settings.preset is not None:
+            self.default_gate = "deberta"
+
+    def preset_strength(self, value: str) -> float | None:
+        """The strength of the value's published P0, where the preset is asked for."""
+        if self.settings.preset is None:
+            return None
+        return published(value, "Leave --set preset out, or name a --strength.").strength
 
     def fit(self, context: base.FitContext) -> Artifact:
         """Fits a classifier a layer and chooses the layers to steer.

@@ -21,6 +21,7 @@ class States:
         self._model = model
         self._batch_size = batch_size
         self._last: dict[str, np.ndarray] = {}
+        self._heads: dict[str, np.ndarray] = {}
         self._mean: dict[tuple[int, str], np.ndarray] = {}
 
     @property
@@ -42,6 +43,33 @@ class States:
             states = self._model.capture(rows, range(self._model.n_layers), reduce="last", batch_size=self._batch_size)
             self._last.update(zip(missing, states, strict=True))
         return np.stack([self._last[t] for t in texts])
+
+    def heads(self, texts: Sequence[str]) -> np.ndarray:
+        """What each attention head gives at each text's last token, before the output projection mixes the heads.
+
+        Returns:
+            ``[n_texts, n_layers, n_heads, head width]``, float32.
+
+        Raises:
+            UsageError: the model's heads cannot be told apart.
+        """
+        layout, layers = self._model.layout, range(self._model.n_layers)
+        widths = {layout.head_width(layer) for layer in layers}
+        missing = [t for t in dict.fromkeys(texts) if t not in self._heads]
+        if missing:
+            rows = [TextRow(text=t, special=True) for t in missing]
+            states = self._model.capture(rows, layers, reduce="last", site="heads", batch_size=self._batch_size)
+            self._heads.update(zip(missing, states, strict=True))
+        return np.stack([self._heads[t].reshape(len(layers), -1, min(widths)) for t in texts])
+
+    def tokens(self, text: str) -> np.ndarray:
+        """States of every token of a text standing alone, its leading special token included.
+
+        Returns:
+            ``[n_tokens, n_layers, width]``, float32.
+        """
+        rows = [TextRow(text=text, special=True)]
+        return self._model.capture(rows, range(self._model.n_layers), reduce="none", batch_size=self._batch_size)[0]
 
     def message_mean(self, texts: Sequence[str], layer: int) -> np.ndarray:
         """Mean state over the tokens of each text as a user's message.

@@ -1,7 +1,8 @@
 """The documents of the lm-eval tasks, read from shipped data or from the user's copies.
 
 Each function is a task's ``custom_dataset``: lm-eval calls it with the task's ``dataset_kwargs``
-and with all of its metadata, of which nothing is needed here.
+and with all of its metadata, of which nothing is needed here. The metadata hold the model's arguments too, so
+that a task must not name its own as they are named: the value is ``about``.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 Splits = dict[str, "Dataset"]
 
 
-def dilemmas(family: str, value: str, **_metadata: Any) -> Splits:
+def dilemmas(family: str, about: str, **_metadata: Any) -> Splits:
     """Test dilemmas of one value of a shipped family."""
-    return {"test": _documents(load_dataset(family).dilemmas(value, "test"))}
+    return {"test": _documents(load_dataset(family).dilemmas(about, "test"))}
 
 
 def mini_exam(**_metadata: Any) -> Splits:
@@ -32,14 +33,14 @@ def mini_exam(**_metadata: Any) -> Splits:
     return {"test": _documents(load_dataset("mini").exam())}
 
 
-def conva(value: str, **_metadata: Any) -> Splits:
+def conva(about: str, **_metadata: Any) -> Splits:
     """ConVA's open questions on one value."""
-    return {"test": _documents(conva_data.questions(value))}
+    return {"test": _documents(conva_data.questions(about))}
 
 
-def valuebench(value: str, **_metadata: Any) -> Splits:
+def valuebench(about: str, **_metadata: Any) -> Splits:
     """ValueBench's items on one value."""
-    return {"test": _documents(valuebench_data.questionnaire(value))}
+    return {"test": _documents(valuebench_data.questionnaire(about))}
 
 
 def mmlu(subject: str, **_metadata: Any) -> Splits:

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers import base
-from valuebench_harness.steerers.gates.base import Gate, GateDecision
+from valuebench_harness.steerers.gates.base import Gate, GateDecision, GatePrompt
 from valuebench_harness.steerers.probe import LinearProbe, fit_probe
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class ProbeGate(Gate[Settings]):
             f"gate-{self.name}", arrays, layers=(layer,), settings=self.settings, accuracy={layer: probe.accuracy}
         )
 
-    def decide(self, prompts: Sequence[str], artifact: Artifact, states: States) -> list[GateDecision]:
+    def decide(self, prompts: Sequence[GatePrompt], artifact: Artifact, states: States) -> list[GateDecision]:
         """Scores rendered prompts in one unsteered pass."""
         (layer,) = artifact.meta.layers
         probe = LinearProbe(artifact.arrays["w"], float(artifact.arrays["b"][0]), artifact.meta.accuracy[layer])
-        scores = expit(probe.logits(states.prompt_mean(prompts, layer)))
+        scores = expit(probe.logits(states.prompt_mean([p.rendered for p in prompts], layer)))
         return [GateDecision(float(s), bool(s > self.settings.g0)) for s in scores]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from valuebench_harness.data import checks
 from valuebench_harness.data.check_dataset import check_dataset
 from valuebench_harness.data.datasets import load_dataset
-from valuebench_harness.data.schemas import ContrastivePair, Dilemma, QuestionnaireItem
+from valuebench_harness.data.schemas import ContrastivePair, Demonstration, Dilemma, QuestionnaireItem
 from valuebench_harness.data.values import load_value_system
 
 VALUES = load_value_system("schwartz").ids
@@ -128,6 +129,36 @@ def test_the_shipped_set_passes_every_check(value: str) -> None:
     ]
     assert [f"{f.check}: {f.text}" for f in findings if f.level != "ok"] == []
     assert (len(items), len(controlled), len(straightforward)) == (100, 100, 100)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_the_shipped_demonstrations_pass_every_check_and_quote_no_dilemma(value: str) -> None:
+    dataset = load_dataset("schwartz")
+    items = dataset.demonstrations(value)
+    texts = [text for item in items for text in (item.prompt, item.answer)]
+    dilemmas = [item.question for other in VALUES for item in dataset.dilemmas(other, None)]
+    findings = [*checks.check_demonstrations(items), checks.check_leakage(texts, dilemmas)]
+    assert [f"{f.check}: {f.text}" for f in findings if f.level != "ok"] == []
+    assert checks.repeated_ngrams(texts) == []
+    assert len(items) == 80
+
+
+def test_demonstrations_need_both_sides_to_the_same_prompts_in_like_lengths() -> None:
+    def demo(i: int, direction: Literal["positive", "negative"], words: int, prompt: str = "") -> Demonstration:
+        text = " ".join(f"{direction}{i}{j}" for j in range(words))
+        asked = prompt or f"What {i} of {i * 7} and {i * 13}?"
+        return Demonstration(id=f"{direction}{i}", value="tact", prompt=asked, answer=text, direction=direction)
+
+    def demos(n_against: int) -> list[Demonstration]:
+        return [d for i in range(40) for d in (demo(i, "positive", 9), demo(i, "negative", n_against))]
+
+    good = demos(9)
+    assert {f.level for f in checks.check_demonstrations(good)} == {"ok"}
+    assert level(checks.check_demonstrations(demos(14)), "control") == "problem"
+    assert level(checks.check_demonstrations(good[:-1]), "balance") == "problem"
+    assert level(checks.check_demonstrations(good[:40]), "size") == "problem"
+    twice = [*good, demo(99, "positive", 9, "What 1 of 7 and 13, then?"), demo(99, "negative", 9, good[0].prompt)]
+    assert level(checks.check_demonstrations(twice), "duplicates") == "problem"
 
 
 def test_the_shipped_values_do_not_share_dilemmas() -> None:

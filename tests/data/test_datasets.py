@@ -102,6 +102,7 @@ def test_a_csv_reads_like_its_jsonl_twin(own: DataSet) -> None:
         ("pairs", "form,positive,negative\nfirst-sentence,a,\n", "tact.csv:2: 'negative' is empty"),
         ("pairs", "form,positive,negative\nsecond-sentence,a,b\n", "field 'form'"),
         ("questionnaire", "item,question,agreement\nI lie.,Do you lie?,0\n", "field 'agreement'"),
+        ("demonstrations", "prompt,answer,direction\nWhat now?,Speak.,up\n", "field 'direction'"),
     ],
 )
 def test_errors_in_csv(own: DataSet, part: str, text: str, expected: str) -> None:
@@ -112,6 +113,7 @@ def test_errors_in_csv(own: DataSet, part: str, text: str, expected: str) -> Non
         "dilemmas": lambda: own.dilemmas("tact"),
         "pairs": lambda: own.pairs("tact"),
         "questionnaire": lambda: own.questionnaire("tact"),
+        "demonstrations": lambda: own.demonstrations("tact"),
     }
     with pytest.raises(UsageError) as caught:
         read[part]()

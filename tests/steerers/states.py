@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,13 +15,17 @@ from valuebench_harness.steerers.base import Direction, FitContext, ModelShape, 
 
 @dataclass(frozen=True)
 class GivenStates:
-    """Reads states from a table: text to ``[n_layers, width]``."""
+    """Reads states from a table: text to ``[n_layers, width]``; heads ``[n_layers, n_heads, head width]`` likewise."""
 
     table: dict[str, np.ndarray]
     fingerprint: str = "f" * 64
+    head_table: dict[str, np.ndarray] = field(default_factory=dict)
 
     def last(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([self.table[t] for t in texts])
+
+    def heads(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([self.head_table[t] for t in texts])
 
     def message_mean(self, texts: Sequence[str], layer: int) -> np.ndarray:
         return self.last(texts)[:, layer]

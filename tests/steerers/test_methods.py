@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
@@ -17,6 +18,7 @@ from valuebench_harness.engine.intervention import TokenScope
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers.base import FitContext, Steerer
 from valuebench_harness.steerers.conva import logit_p0, skipped_layers
+from valuebench_harness.steerers.gates.base import GatePrompt
 from valuebench_harness.steerers.gates.probe import ProbeGate
 from valuebench_harness.steerers.probe import fit_probe
 from valuebench_harness.steerers.registry import make_gate, make_steerer
@@ -258,34 +260,12 @@ def test_prompt_methods_are_switches(name: str, strength: float, fine: bool) -> 
             steerer.check_strength(strength)
 
 
-# ICA
-
-
-def test_ica_asks_in_the_papers_words() -> None:
-    ica = make_steerer("ica")
-    definition = request().value.definition
-    system, user = ica.plan(request(), None).messages
-    assert system == request().messages[0], "the system prompt stays"
-    assert user.content == f"You have a high level of security. Security means {definition}.\nShould I wait?"
-    _, low = ica.plan(request(direction="negative"), None).messages
-    assert low.content.startswith("You have a low level of security and act against it. Security means ")
-    assert ica.fit(context()) is None
-
-
-def test_icas_wording_can_be_replaced() -> None:
-    own = make_steerer("ica", {"positive": "Prize {name}!"})
-    assert own.plan(request(), None).messages[1].content == "Prize security!\nShould I wait?"
-    spoken = own.plan(request(positive="You treasure {name}."), None)
-    assert spoken.messages[1].content == "You treasure security.\nShould I wait?", "a grammar's own words win"
-
-
-@pytest.mark.parametrize("template", ["Prize {value}!", "Prize {}!", "Prize {name!", "{name.__class__}"])
-def test_a_bad_wording_is_named(template: str) -> None:
-    with pytest.raises(UsageError, match="Setting 'positive' of steerer 'ica'"):
-        make_steerer("ica", {"positive": template})
-
-
 # The probe as gate
+
+
+def asked(texts: Sequence[str]) -> list[GatePrompt]:
+    """Texts as prompts; the probe reads what is rendered and never the message."""
+    return [GatePrompt(rendered=text, message="") for text in texts]
 
 
 def test_the_gate_opens_for_value_texts_and_stays_shut_for_neutral_ones() -> None:
@@ -296,16 +276,16 @@ def test_the_gate_opens_for_value_texts_and_stays_shut_for_neutral_ones() -> Non
     assert artifact.meta.layers == (4,)
     states: Any = ctx.states
     texts = [p.positive for p in ctx.pairs] + [p.negative for p in ctx.pairs]
-    opened = [d.open for d in gate.decide(texts, artifact, states)]
-    shut = [d.open for d in gate.decide(list(ctx.neutral), artifact, states)]
+    opened = [d.open for d in gate.decide(asked(texts), artifact, states)]
+    shut = [d.open for d in gate.decide(asked(ctx.neutral), artifact, states)]
     assert np.mean(opened) > 0.9
     assert np.mean(shut) < 0.1
-    decisions = gate.decide(texts[:5] + list(ctx.neutral[:5]), artifact, states)
+    decisions = gate.decide(asked(texts[:5] + list(ctx.neutral[:5])), artifact, states)
     logits = states.prompt_mean(texts[:5] + list(ctx.neutral[:5]), 4) @ artifact.arrays["w"] + artifact.arrays["b"]
     assert [d.score for d in decisions] == pytest.approx(1 / (1 + np.exp(-logits.astype(float))), rel=1e-5)
     strict = make_gate("probe", {"g0": 0.999999})
     assert strict is not None
-    assert not any(d.open for d in strict.decide(list(ctx.neutral), artifact, states))
+    assert not any(d.open for d in strict.decide(asked(ctx.neutral), artifact, states))
 
 
 def test_a_gate_without_neutral_texts_is_an_error_in_words() -> None:

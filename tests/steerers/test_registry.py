@@ -75,17 +75,17 @@ def test_built_ins_by_any_spelling(name: str) -> None:
     assert make_steerer(name).settings == steerer_class(name).settings_type()
 
 
-def test_every_listed_name_can_be_made_and_says_where_it_comes_from() -> None:
+def test_every_listed_name_is_found_and_says_where_it_comes_from() -> None:
     assert {"base", "ica", "caa", "conva"} <= set(steerer_names())
     for name in steerer_names():
-        assert make_steerer(name).source
-    assert gate_names() == ["none", "probe"]
+        assert steerer_class(name).source
+    assert {"none", "probe"} <= set(gate_names())
     assert make_gate("None") is None
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("convva", "Did you mean 'conva'"), ("caaa", "Did you mean 'caa'"), ("zzz", "Known: base, caa, conva, ica")],
+    [("convva", "Did you mean 'conva'"), ("caaa", "Did you mean 'caa'"), ("zzz", "Known: .*base, caa, conva, ica")],
 )
 def test_an_unknown_steerer_is_named_with_the_nearest(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from valuebench_harness.data.checks import (
     Finding,
+    check_demonstrations,
     check_dilemmas,
     check_leakage,
     check_pairs,
@@ -26,6 +27,10 @@ NATURAL_ONLY = frozenset(
 )
 """Checks that ask nothing sensible of a grammar's few dozen acts: they recur in all items, so that
 an act is known by its length, and the grammar's own parser, not its wording, tells them apart."""
+
+
+OPTIONAL: frozenset[Part] = frozenset({"demonstrations"})
+"""Parts that only some methods learn from."""
 
 
 def check_dataset(dataset: DataSet, *, natural: bool | None = None) -> list[Finding]:
@@ -58,6 +63,8 @@ def _check_value(dataset: DataSet, value: str, dilemmas: dict[str, list[Dilemma]
     found: list[Finding] = []
     readable: set[Part] = set()
     for part in VALUE_PARTS:
+        if part in OPTIONAL and not dataset.has(part, value):
+            continue
         presence = _present(dataset, part, value)
         found += presence
         if all(f.level == "ok" for f in presence):
@@ -75,6 +82,10 @@ def _check_value(dataset: DataSet, value: str, dilemmas: dict[str, list[Dilemma]
     if "questionnaire" in readable:
         found += _at(f"{value}/questionnaire", check_questionnaire(dataset.questionnaire(value)))
     training = _texts([*controlled, *straightforward])
+    if "demonstrations" in readable:
+        demonstrations = dataset.demonstrations(value)
+        found += _at(f"{value}/demonstrations", check_demonstrations(demonstrations))
+        training += [text for item in demonstrations for text in (item.prompt, item.answer)]
     if items and training:
         found += _at(f"{value}/dilemmas", [check_leakage(training, [item.question for item in items])])
     return found

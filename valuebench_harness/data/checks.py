@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from valuebench_harness.data.matching import match_option
-from valuebench_harness.data.schemas import ContrastivePair, Dilemma, QuestionnaireItem
+from valuebench_harness.data.schemas import ContrastivePair, Demonstration, Dilemma, QuestionnaireItem
 from valuebench_harness.data.stems import words
 
 MAX_BLIND_ACCURACY = 0.60
@@ -32,6 +32,8 @@ windows, Ren et al. 2024; commit 1887734 of Value4AI/ValueBench)."""
 MIN_SCENES = 10
 DUPLICATE_JACCARD = 0.7
 MIN_CONTROLLED_OVERLAP = 0.3
+MAX_LENGTH_GAP = 0.15
+"""Fine-tuning on answers of one side must not teach their length."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,37 @@ def check_questionnaire(items: Sequence[QuestionnaireItem]) -> list[Finding]:
             "duplicates", not dup, f"{len(dup)} near-duplicates {[(items[i].id, items[j].id) for i, j in dup[:3]]}"
         ),
     ]
+
+
+def check_demonstrations(items: Sequence[Demonstration]) -> list[Finding]:
+    """All checks of one value's demonstrations."""
+    sides = {side: [d for d in items if d.direction == side] for side in ("positive", "negative")}
+    prompts = list(dict.fromkeys(d.prompt for d in items))
+    dup = near_duplicates(prompts)
+    same_prompts = {d.prompt for d in sides["positive"]} == {d.prompt for d in sides["negative"]}
+    return [
+        _finding("size", min(map(len, sides.values())) >= 40, f"{len(items)} answers (at least 40 a side)"),
+        _finding(
+            "balance",
+            same_prompts,
+            f"{len(sides['positive'])} answers for, {len(sides['negative'])} against the value, to the same prompts",
+        ),
+        _finding(
+            "control",
+            _length_gap(sides["positive"], sides["negative"]) <= MAX_LENGTH_GAP,
+            f"lengths of the two sides differ by {_length_gap(sides['positive'], sides['negative']):.0%} "
+            f"(at most {MAX_LENGTH_GAP:.0%})",
+        ),
+        _finding("duplicates", not dup, f"{len(dup)} near-duplicates {[(prompts[i], prompts[j]) for i, j in dup[:3]]}"),
+    ]
+
+
+def _length_gap(one: Sequence[Demonstration], other: Sequence[Demonstration]) -> float:
+    """By how much the mean number of words of two sides' answers differs, as a share of the larger."""
+    one_mean, other_mean = (
+        sum(len(words(d.answer)) for d in side) / len(side) if side else 0.0 for side in (one, other)
+    )
+    return abs(one_mean - other_mean) / max(one_mean, other_mean, 1.0)
 
 
 def check_leakage(training: Iterable[str], test: Sequence[str]) -> Finding:

@@ -1,7 +1,8 @@
 """The items of a family: ``schwartz``, ``mini``, or a user's own folder, all in one layout.
 
-A folder holds ``dilemmas/``, ``pairs/``, ``pairs_straightforward/`` and ``questionnaire/`` with
-one file a value (``{value}.jsonl`` or ``{value}.csv``), and ``exam.jsonl`` and ``neutral.jsonl``.
+A folder holds ``dilemmas/``, ``pairs/``, ``pairs_straightforward/``, ``questionnaire/`` and
+``demonstrations/`` with one file a value (``{value}.jsonl`` or ``{value}.csv``), and ``exam.jsonl`` and
+``neutral.jsonl``.
 """
 
 from __future__ import annotations
@@ -15,16 +16,24 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from valuebench_harness.data.reading import csv_rows, read_csv, read_jsonl
-from valuebench_harness.data.schemas import ContrastivePair, Dilemma, ExamItem, Item, NeutralText, QuestionnaireItem
+from valuebench_harness.data.schemas import (
+    ContrastivePair,
+    Demonstration,
+    Dilemma,
+    ExamItem,
+    Item,
+    NeutralText,
+    QuestionnaireItem,
+)
 from valuebench_harness.data.values import ValueSystem, load_value_system, shipped_tasks
 from valuebench_harness.errors import UsageError, unknown_name
 
 SHIPPED_DATASETS = ("schwartz", "mini")
 
-Part = Literal["dilemmas", "pairs", "pairs_straightforward", "questionnaire", "exam", "neutral"]
+Part = Literal["dilemmas", "pairs", "pairs_straightforward", "questionnaire", "demonstrations", "exam", "neutral"]
 Split = Literal["test", "select"]
 
-VALUE_PARTS: tuple[Part, ...] = ("dilemmas", "pairs", "pairs_straightforward", "questionnaire")
+VALUE_PARTS: tuple[Part, ...] = ("dilemmas", "pairs", "pairs_straightforward", "questionnaire", "demonstrations")
 """Parts that have one file a value."""
 
 COMMON_PARTS: tuple[Part, ...] = ("exam", "neutral")
@@ -35,6 +44,7 @@ _SCHEMAS: dict[Part, type[BaseModel]] = {
     "pairs": ContrastivePair,
     "pairs_straightforward": ContrastivePair,
     "questionnaire": QuestionnaireItem,
+    "demonstrations": Demonstration,
     "exam": ExamItem,
     "neutral": NeutralText,
 }
@@ -44,6 +54,7 @@ _CSV_COLUMNS: dict[Part, tuple[str, ...]] = {
     "pairs": ("form", "positive", "negative"),
     "pairs_straightforward": ("form", "positive", "negative"),
     "questionnaire": ("item", "question", "agreement"),
+    "demonstrations": ("prompt", "answer", "direction"),
     "exam": ("subject", "question", "choice0", "choice1", "choice2", "choice3", "answer"),
     "neutral": ("text",),
 }
@@ -87,6 +98,10 @@ class DataSet:
     def questionnaire(self, value: str) -> list[QuestionnaireItem]:
         """Questionnaire items of a value."""
         return self._items("questionnaire", value)
+
+    def demonstrations(self, value: str) -> list[Demonstration]:
+        """Prompts with answers for and against a value, for fine-tuning; disjoint from the dilemmas."""
+        return self._items("demonstrations", value)
 
     def exam(self) -> list[ExamItem]:
         """Four-choice questions about facts."""

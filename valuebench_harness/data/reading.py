@@ -107,7 +107,7 @@ def csv_rows(path: Path, required: Sequence[str], what: str = "CSV") -> Iterator
                 raise UsageError(f"{path}:{line}: more cells than columns; quote texts that hold commas.")
             cells = {name: (cell or "").strip() for name, cell in row.items()}
             empty = [name for name in required if not cells[name]]
-            if len(empty) == len(required):
+            if empty and len(empty) == len(required):
                 raise UsageError(f"{path}:{line}: the row is empty; delete it.")
             if empty:
                 raise UsageError(f"{path}:{line}: {_names(empty)} is empty.")

@@ -93,6 +93,43 @@ class OpenQuestion(Item):
     question: str = Field(min_length=1)
 
 
+class Demonstration(Item):
+    """A prompt with an answer that acts for the value or against it: what fine-tuning learns from.
+
+    Attributes:
+        prompt: what is asked.
+        answer: the whole answer.
+        direction: ``positive`` for an answer that favours the value, ``negative`` for one that goes against it.
+    """
+
+    prompt: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    direction: Literal["positive", "negative"]
+
+
+class Role(BaseModel):
+    """A virtual person to answer as (Kang et al., ACL 2025): four fields, any of which may be left out.
+
+    Attributes:
+        name: such as ``Mara``.
+        gender: such as ``woman``.
+        job: such as ``nurse``.
+        mbti: a Myers-Briggs type, such as ``INFP``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    name: str = ""
+    gender: str = ""
+    job: str = ""
+    mbti: str = Field("", pattern=r"^([EI][NS][FT][JP])?$")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is described: Kang's empty role, the model as itself."""
+        return not (self.name or self.gender or self.job or self.mbti)
+
+
 class ExamItem(BaseModel):
     """A four-choice question in MMLU's format; ``answer`` is the index of the right choice."""
 

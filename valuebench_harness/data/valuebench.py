@@ -6,6 +6,7 @@ Reads ``value_orientation.csv`` and ``value_data.xlsx`` of Value4AI/ValueBench.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ def split_items(
     Args:
         chosen: items of one or more values.
         seed: another seed gives another split.
-        share: share of each value's items that goes to training, rounded.
+        share: share of each value's items that goes to training, rounded down, as the published
+            orientations of Kang et al. (ACL 2025) show: 18 of 27 items, 19 of 28.
 
     Returns:
         Training and held-out items, both in the order of ``chosen``.
@@ -101,7 +103,7 @@ def split_items(
     training: set[str] = set()
     for value in {item.value for item in chosen}:
         ids = sorted((item.id for item in chosen if item.value == value), key=lambda i: _order(seed, i))
-        training.update(ids[: round(share * len(ids))])
+        training.update(ids[: math.floor(share * len(ids) + 1e-9)])
     return [i for i in chosen if i.id in training], [i for i in chosen if i.id not in training]
 
 

@@ -19,6 +19,7 @@ from valuebench_harness.steerers.artifact import Artifact
 from valuebench_harness.steerers.base import FitContext, ModelShape, Steered, Steerer, SteerRequest
 from valuebench_harness.steerers.caa import CAA
 from valuebench_harness.steerers.conva import ConVA
+from valuebench_harness.steerers.gates.base import GatePrompt
 from valuebench_harness.steerers.gates.probe import ProbeGate
 from valuebench_harness.steerers.states import States
 
@@ -66,7 +67,8 @@ class Steering:
 
     def open_for(self, prompts: Sequence[str]) -> dict[str, bool]:
         """The gate's decision on each rendered prompt."""
-        decisions = self._gate.decide(prompts, self._gate_artifact, self._states)
+        asked = [GatePrompt(rendered=prompt, message=prompt) for prompt in prompts]
+        decisions = self._gate.decide(asked, self._gate_artifact, self._states)
         return {prompt: decision.open for prompt, decision in zip(prompts, decisions, strict=True)}
 
 

@@ -18,13 +18,21 @@ from valuebench_harness.data.grammar import facts, generate, scm, talk
 from valuebench_harness.data.grammar.acts import ACTS, VALUES
 from valuebench_harness.data.grammar.holdout import Split
 from valuebench_harness.data.grammar.roles import roles
-from valuebench_harness.data.schemas import ContrastivePair, Dilemma, ExamItem, NeutralText, QuestionnaireItem
+from valuebench_harness.data.schemas import (
+    ContrastivePair,
+    Demonstration,
+    Dilemma,
+    ExamItem,
+    NeutralText,
+    QuestionnaireItem,
+)
 from valuebench_harness.data.values import shipped_tasks
 from valuebench_harness.mini import planted_path
 
 SEED = 2025
 DILEMMAS_PER_SPLIT = 48
 PAIRS = 100
+DEMONSTRATIONS = 48
 EXAM_SHUFFLES = 2
 NEUTRAL = 300
 ROLES = 500
@@ -55,6 +63,32 @@ def pairs(value: str, straightforward: bool = False) -> list[ContrastivePair]:
         if texts.isdisjoint((pair.positive, pair.negative)):
             found.append(pair)
             texts |= {pair.positive, pair.negative}
+    return found
+
+
+def demonstrations(value: str) -> list[Demonstration]:
+    """Answers for and against the value to dilemmas of the training split; no question comes twice.
+
+    Their combinations of place and acts are those that ``mini`` saw in training: none is in a held-out half.
+    """
+    rng = random.Random(f"{SEED}:demonstrations:{value}")
+    found: list[Demonstration] = []
+    questions: set[str] = set()
+    while len(questions) < DEMONSTRATIONS:
+        item = generate.sample_dilemma(rng, value, "train")
+        if item.question in questions:
+            continue
+        questions.add(item.question)
+        for favour in (True, False):
+            found.append(
+                Demonstration(
+                    id=f"mini-{value}-demo-{len(questions):03d}-{'for' if favour else 'against'}",
+                    value=value,
+                    prompt=item.question,
+                    answer="".join(generate.answer_parts(rng, item, favour)),
+                    direction="positive" if favour else "negative",
+                )
+            )
     return found
 
 
@@ -132,6 +166,7 @@ def files() -> Iterator[tuple[str, str]]:
         yield f"pairs/{value}.jsonl", _lines(pairs(value))
         yield f"pairs_straightforward/{value}.jsonl", _lines(pairs(value, straightforward=True))
         yield f"questionnaire/{value}.jsonl", _lines(questionnaire(value))
+        yield f"demonstrations/{value}.jsonl", _lines(demonstrations(value))
     yield "exam.jsonl", _lines(exam())
     yield "neutral.jsonl", _lines(neutral())
     yield "roles.jsonl", _lines(role_rows())
