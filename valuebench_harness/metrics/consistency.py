@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -30,6 +31,11 @@ class Consistency(BaseModel):
     after: float | None
     items: int
     unscored: int
+
+    @property
+    def inverse(self) -> float | None:
+        """Changes against the way aimed at, of all changes."""
+        return None if self.rate.estimate is None else 1 - self.rate.estimate
 
 
 Orientations = Mapping[tuple[str, int], int | None]
@@ -62,3 +68,29 @@ def consistency(before: Orientations, after: Orientations, sign: int) -> Consist
         items=n,
         unscored=len(asked) - n,
     )
+
+
+def inverse_per_change(changes: Iterable[tuple[str, str, float]]) -> Rate:
+    """Changes against the way that most changes of their group go (Kang, Section 3.3: about one in five).
+
+    Without a way aimed at, as for an SAE feature, the way of a value is the one in which most of its
+    questions moved; where as many went either way, half of them are inverse by any count.
+
+    Args:
+        changes: (group, item, change of orientation); a group is a value under one setting. Zeros are no change.
+
+    Returns:
+        The share, its clusters being the items.
+    """
+    groups: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+    for group, item, change in changes:
+        if change:
+            groups[group].append((item, change > 0))
+    inverse: list[bool] = []
+    items: list[str] = []
+    for group, found in groups.items():
+        counts = Counter(up for _, up in found)
+        most = counts[True] >= counts[False]
+        inverse += [up != most for _, up in found]
+        items += [f"{group}|{item}" for item, _ in found]
+    return rate(inverse, items)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from valuebench_harness.metrics.rates import Z
+
+POWER = 0.8
+"""Chance of being shown that a difference must have to be called detectable."""
 
 
 class Change(BaseModel):
@@ -37,6 +41,27 @@ class Change(BaseModel):
     def shown(self) -> bool:
         """Whether the interval excludes no change."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def error(self) -> float | None:
+        """Standard error, of the interval."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / (2 * Z)
+
+    @property
+    def p_value(self) -> float | None:
+        """Two-sided p of no change, of the interval: below 0.05 where it excludes 0."""
+        if self.low is None or self.high is None or not self.error:
+            return None
+        return 2 * (1 - NormalDist().cdf(abs(self.low + self.high) / 2 / self.error))
+
+    @property
+    def detectable(self) -> float | None:
+        """The least true change that 80% of such samples would show, at this one's error.
+
+        (z(.975) + z(.8)) standard errors (Bloom 1995, "Minimum detectable effects"). A change that is not
+        shown says no more than that it is probably smaller than this.
+        """
+        return None if self.error is None else (Z + NormalDist().inv_cdf(POWER)) * self.error
 
 
 Outcomes = Mapping[str, list[bool | None]]

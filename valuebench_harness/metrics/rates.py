@@ -12,6 +12,8 @@ from statistics import NormalDist
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from valuebench_harness.metrics.clusters import mean_variance
+
 LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 
@@ -44,71 +46,78 @@ class Rate(BaseModel):
     best: float | None
 
 
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    """Wilson's score interval at 95% (Wilson 1927); ``n`` may be an effective sample size."""
+def wilson(hits: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Wilson's score interval (Wilson 1927), 95% by default; ``n`` may be an effective sample size."""
     p = hits / n
-    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * np.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     # Rounding must not push an end past the rate itself, which no hits and no misses are equal to.
     return max(0.0, min(p, float(centre - half))), min(1.0, max(p, float(centre + half)))
 
 
-def rate(outcomes: Sequence[bool | None], clusters: Sequence[str]) -> Rate:
+def rate(outcomes: Sequence[bool | None], clusters: Sequence[str], roles: Sequence[str] | None = None) -> Rate:
     """The rate of ``True`` among scored outcomes.
 
     Answers to one item are alike, so with several answers an item Wilson's interval is taken
     at the effective sample size ``n / deff``, the design effect being the ratio of the
     cluster-robust variance of the mean to the binomial one (Miller 2024, "Adding error bars to
-    evals"; never taken below 1).
+    evals"; never taken below 1). That variance is itself estimated, from G clusters: the quantile is
+    Student's with G - 1 degrees of freedom.
 
     Args:
         outcomes: ``None`` is unscored.
         clusters: the item behind each outcome, same length.
+        roles: who answers, same length, where several roles answer the same items: both are
+            clusters then.
     """
-    scored = [(bool(o), c) for o, c in zip(outcomes, clusters, strict=True) if o is not None]
+    kinds = [clusters] if roles is None else [clusters, roles]
+    scored = [(bool(o), *names) for o, *names in zip(outcomes, *kinds, strict=True) if o is not None]
     n, total = len(scored), len(outcomes)
-    hits = sum(o for o, _ in scored)
+    hits = sum(row[0] for row in scored)
     unscored = total - n
     bounds = (hits / total, (hits + unscored) / total) if total else (None, None)
-    distinct = len({c for _, c in scored})
-    if n == 0:
-        return Rate(
-            estimate=None,
-            low=None,
-            high=None,
-            n=0,
-            hits=0,
-            unscored=unscored,
-            clusters=0,
-            worst=bounds[0],
-            best=bounds[1],
-        )
-    effective = n / design_effect([o for o, _ in scored], [c for _, c in scored])
-    low, high = wilson(hits * effective / n, effective)
+    names = [[str(row[k]) for row in scored] for k in range(1, len(kinds) + 1)]
+    low = high = None
+    if n:
+        effective = n / design_effect([row[0] for row in scored], *names)
+        groups = _groups(names)
+        estimated = 1 < groups < n and 0 < hits < n
+        low, high = wilson(hits * effective / n, effective, student(groups - 1) if estimated else Z)
     return Rate(
-        estimate=hits / n,
+        estimate=hits / n if n else None,
         low=low,
         high=high,
         n=n,
         hits=hits,
         unscored=unscored,
-        clusters=distinct,
+        clusters=len(set(names[0])),
         worst=bounds[0],
         best=bounds[1],
     )
 
 
-def design_effect(outcomes: Sequence[bool], clusters: Sequence[str]) -> float:
-    """Cluster-robust over binomial variance of a mean, at least 1."""
+def student(degrees: float, level: float = LEVEL) -> float:
+    """Two-sided quantile of Student's distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.5 + level / 2))
+
+
+def design_effect(outcomes: Sequence[bool], clusters: Sequence[str], roles: Sequence[str] | None = None) -> float:
+    """Cluster-robust over binomial variance of a mean, at least 1; ``roles`` is a second kind of cluster."""
     n = len(outcomes)
     p = sum(outcomes) / n
-    sums: dict[str, float] = {}
-    for outcome, cluster in zip(outcomes, clusters, strict=True):
-        sums[cluster] = sums.get(cluster, 0.0) + outcome - p
-    g = len(sums)
-    if g == n:
+    kinds = [clusters] if roles is None else [clusters, roles]
+    groups = _groups(kinds)
+    if groups == n:
         return 1.0
-    if g == 1 or p in (0.0, 1.0):
-        return n / g  # answers to one item may be copies of each other: count the item once
-    robust = g / (g - 1) * sum(s * s for s in sums.values()) / n**2
+    if groups == 1 or p in (0.0, 1.0):
+        return n / groups  # answers to one item may be copies of each other: count the item once
+    varied = [k for k in kinds if len(set(k)) > 1]
+    robust = mean_variance(np.asarray(outcomes, dtype=np.float64), *varied)
     return max(1.0, robust / (p * (1 - p) / n))
+
+
+def _groups(kinds: Sequence[Sequence[str]]) -> int:
+    """Clusters of the kind that has fewest; a kind with one member cannot vary and does not count."""
+    return min((g for g in (len(set(k)) for k in kinds) if g > 1), default=1)

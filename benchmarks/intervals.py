@@ -1,0 +1,52 @@
+"""Are 95% intervals 95% intervals? Simulations with a known truth.
+
+    python -m benchmarks.intervals
+
+Each line is a share with the simulation's own exact 95% interval; "naive" is what one would do without clusters, or
+without human labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.support import simulations as sim
+from tests.support.simulations import Share
+
+
+def line(name: str, share: Share) -> None:
+    """Prints one share."""
+    low, high = share.interval
+    print(f"  {name:<62} {share.estimate:6.3f}   {low:.3f} to {high:.3f}")
+
+
+def main() -> None:
+    """Prints all simulations."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=2_000)
+    trials = parser.parse_args().trials
+    print(f"{trials} data sets each\nCoverage of control success (95% wanted)")
+    for design in sim.DESIGNS:
+        ours, naive = sim.coverage_of_rates(design, trials)
+        line(str(design), ours)
+        if design.repeats > 1:
+            line("    naive", naive)
+    both, one = sim.coverage_over_roles(trials)
+    line("24 questions x 16 roles, both as clusters", both)
+    line("    naive: questions alone", one)
+    print("False findings of paired tests at 0.05, 100 questions")
+    for name, share in sim.errors_of_paired_tests(trials).items():
+        line(name, share)
+    print("False findings with 40 roles of 6 answers each")
+    for name, share in sim.errors_of_clustered_tests(trials).items():
+        line(name, share)
+    print("Coverage of the rate that people would give, 100 labels (95% wanted)")
+    for judge in sim.JUDGES:
+        corrected, naive = sim.coverage_of_corrected_rates(judge, trials)
+        errors = f"{judge.false_yes:.0%} false yes, {judge.false_no:.0%} false no"
+        line(f"rate {judge.truth}, {judge.answers} answers, judge with {errors}", corrected)
+        line("    naive: the judge alone", naive)
+
+
+if __name__ == "__main__":
+    main()

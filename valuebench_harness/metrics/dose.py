@@ -1,0 +1,162 @@
+"""Dose and response: how much strength for how much effect, and where fluency breaks."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from valuebench_harness.metrics.paired import Outcomes
+from valuebench_harness.metrics.rates import LEVEL
+
+Floats = NDArray[np.float64]
+RESAMPLES = 999
+
+
+class Crossing(BaseModel):
+    """The strength at which a response reaches a level.
+
+    Attributes:
+        estimate: interpolated between the strengths that were run; ``None`` where none of them reaches it.
+        low: lower end of the 95% interval over items.
+        high: upper end; ``None`` where it lies beyond the strengths that were run.
+        level: the response wanted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    level: float
+
+
+class DoseResponse:
+    """A monotone fit of a rate over strengths, items resampled for its intervals.
+
+    Isotonic regression assumes nothing but the direction: more strength never lowers control, never helps
+    fluency. Where the rates themselves turn round (steering so strong that no option is picked any more) the fit
+    is flat there, and :attr:`reversal` says by how much it had to bend.
+
+    Resamples are drawn from the items and two more, one that is a hit at every strength and one that never is: where
+    no item failed, resampling the items alone would leave no width (Agresti and Coull's two and two, at half weight).
+
+    Args:
+        strengths: rising; 0 is the unsteered model.
+        responses: outcomes at each strength, on the same items.
+        increasing: the direction.
+        resamples: of items.
+        seed: of them.
+
+    Attributes:
+        strengths: as given, ``[n_strengths]``.
+        raw: rates as measured; ``nan`` where nothing was scored.
+        fit: the monotone fit.
+        low: lower ends of its 95% intervals.
+        high: upper ends.
+        n: items that count.
+
+    Raises:
+        ValueError: for fewer than two strengths, strengths that do not rise, or no item in common.
+    """
+
+    def __init__(
+        self,
+        strengths: Sequence[float],
+        responses: Sequence[Outcomes],
+        *,
+        increasing: bool = True,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
+    ) -> None:
+        self.strengths = np.asarray(strengths, dtype=np.float64)
+        if len(strengths) != len(responses) or len(strengths) < 2 or (np.diff(self.strengths) <= 0).any():
+            raise ValueError("a dose-response curve needs two or more strengths that rise, and a response for each")
+        items = [i for i in responses[0] if all(i in r for r in responses)]
+        if not items:
+            raise ValueError("no item was answered at every strength")
+        self._sign = 1.0 if increasing else -1.0
+        table = np.array([[_share(r[i]) for r in responses] for i in items])
+        self.n = len(items)
+        self.raw, self.fit = _means(table), self._monotone(table)
+        drawn_from = np.vstack([table, np.zeros_like(table[:1]), np.ones_like(table[:1])])
+        draws = np.random.default_rng(seed).integers(0, self.n + 2, size=(resamples, self.n))
+        self._fits = np.stack([self._monotone(drawn_from[draw]) for draw in draws])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a strength at which nothing was scored stays nan
+            low, high = np.nanquantile(self._fits, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        known = ~np.isnan(self.fit)
+        self.low, self.high = (
+            np.where(known, end, np.nan) for end in (np.fmin(low, self.fit), np.fmax(high, self.fit))
+        )
+
+    @property
+    def reversal(self) -> float:
+        """Largest fall (rise, for a falling response) of the measured rates from any strength to a higher one."""
+        best = np.fmax.accumulate(self._sign * self.raw)
+        return float(np.nanmax(best - self._sign * self.raw))
+
+    def strength_for(self, level: float) -> Crossing:
+        """The least strength at which the fit reaches ``level``.
+
+        The interval is that of the same reading of each resample; an end at which 2.5% of them or more never
+        reach the level is ``None``.
+        """
+        estimate = self._cross(self.fit, level)
+        found = np.sort([self._cross(fit, level) for fit in self._fits])
+        low, high = (float(found[int(q * (len(found) - 1))]) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        return Crossing(
+            estimate=_finite(estimate), low=_finite(min(low, estimate)), high=_finite(max(high, estimate)), level=level
+        )
+
+    def _monotone(self, table: Floats) -> Floats:
+        from scipy.optimize import isotonic_regression
+
+        means, weights = _means(table), (~np.isnan(table)).sum(axis=0).astype(np.float64)
+        known = weights > 0
+        out = np.full(len(means), np.nan)
+        if known.any():
+            out[known] = self._sign * isotonic_regression(self._sign * means[known], weights=weights[known]).x
+        return out
+
+    def _cross(self, fit: Floats, level: float) -> float:
+        known = ~np.isnan(fit)
+        strengths, height, wanted = self.strengths[known], self._sign * fit[known], self._sign * level
+        reached = np.flatnonzero(height >= wanted - 1e-12)
+        if not len(reached):
+            return math.inf
+        first = int(reached[0])
+        if first == 0:
+            return float(strengths[0])
+        share = (wanted - height[first - 1]) / (height[first] - height[first - 1])
+        return float(strengths[first - 1] + share * (strengths[first] - strengths[first - 1]))
+
+
+def fluency_breaks(dose: DoseResponse, margin: float) -> Crossing:
+    """The strength at which fluency has fallen ``margin`` below that of the first strength.
+
+    Args:
+        dose: of fluent answers, falling, the unsteered model first.
+        margin: in shares, such as 0.05.
+    """
+    return dose.strength_for(float(dose.fit[0]) - margin)
+
+
+def _share(outcomes: Sequence[bool | None]) -> float:
+    scored = [o for o in outcomes if o is not None]
+    return sum(scored) / len(scored) if scored else math.nan
+
+
+def _means(table: Floats) -> Floats:
+    known = ~np.isnan(table)
+    counts = known.sum(axis=0)
+    sums = np.where(known, table, 0.0).sum(axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
