@@ -14,8 +14,9 @@ import pytest
 from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.judges.base import JudgeItem, Question, Verdict
-from valuebench_harness.judges.openai import OpenAIJudge, OpenAISettings, parse_label
+from valuebench_harness.judges.openai import OpenAIJudge, OpenAISettings
 from valuebench_harness.judges.registry import make_judge
+from valuebench_harness.judges.rubrics import parse_label
 
 KEY = "sk-test-1234567890-secret"
 AGAIN_SOON = {"Retry-After": "0.05"}

@@ -252,11 +252,12 @@ def test_one_verdict_an_item_with_allowed_labels(name: str) -> None:
     verdicts = asyncio.run(collect())
     assert [index for index, _ in verdicts] == list(range(len(items)))
     assert all(v.label is None or v.label in LABELS[items[i].asks] for i, v in verdicts)
-    assert judge.asks == frozenset(LABELS)
+    assert judge.asks == frozenset(asks)
 
 
 def test_identities_tell_judges_apart() -> None:
-    assert len({make_judge(name).identity for name in JUDGES}) == len(JUDGES)
+    names = [name for name in JUDGES if name not in {"hf", "human"}]  # those need settings
+    assert len({make_judge(name).identity for name in names}) == len(names)
 
 
 def test_equal_items_have_equal_digests() -> None:

@@ -13,14 +13,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
-Question = Literal["csr", "fr", "stance"]
+Question = Literal["csr", "fr", "stance", "agreement", "shows"]
 """What a judge is asked: does the answer act for the value (``csr``); is it fluent (``fr``);
-does it agree with a questionnaire item (``stance``)?"""
+does it agree with a questionnaire item (``stance``); does it say what the thought before it says
+(``agreement``, the thought being the item's prompt); does a training text show the value or its
+opposite (``shows``)?"""
 
 LABELS: dict[Question, tuple[str, ...]] = {
     "csr": ("yes", "no"),
     "fr": ("fluent", "broken"),
     "stance": ("yes", "no", "unsure"),
+    "agreement": ("yes", "no"),
+    "shows": ("value", "opposite", "neither"),
 }
 
 
