@@ -63,21 +63,29 @@ def _show_steerers(found: list[SteererRecord], *, long: bool) -> None:
         about = [s.problem or s.about]
         if long and not s.problem:
             about.append("strength: 0 or 1" if s.strengths == "switch" else "strength: any number >= 0")
-            about += [f"--set {name}={default}" for name, default in s.settings.items()]
+            about += [f"--set {name}={default}  ({s.types[name]})" for name, default in s.settings.items()]
             about.append(f"source: {s.source} ({s.origin})")
+            about.append(f"conformance: {s.conformance or f'not checked (vharness check {s.name})'}")
         rows.append((s.name, s.default_gate or "-", "\n".join(about)))
     r.show(r.table(("steerer", "gate", "about"), rows))
     r.show("A method of your own: --steerer path/to/file.py:Class.")
 
 
 def _show_models(found: list[ModelRecord], *, long: bool) -> None:
+    from valuebench_harness.harness.aliases import aliases_file
+
     rows = []
     for m in found:
-        more = f"\n{r.short_path(m.folder)}" if long else ""
-        commit = (m.commit or "-")[:12]
-        rows.append((m.name, m.architecture, r.size_text(m.bytes), commit, (m.problem or "ready") + more))
-    r.show(r.table(("model", "architecture", "size", "commit", "state"), rows, right=("size",)))
+        what = [f"{m.id} ({m.weights})" if m.id else m.architecture]
+        if long:
+            what += [m.about] if m.about else []
+            what += [r.short_path(m.folder)] if m.folder is not None else []
+        state = m.problem or ("ready" if m.folder is not None else "to be downloaded")
+        size = r.size_text(m.bytes) if m.bytes else "-"
+        rows.append((m.name, "\n".join(what), size, (m.commit or "-")[:12], state))
+    r.show(r.table(("model", "what it is", "weights", "commit", "state"), rows, right=("weights",)))
     r.show("A checkpoint's folder works as well, and any id on the Hugging Face Hub (downloaded on first use).")
+    r.show(f"Short names of your own: {r.short_path(aliases_file())} (see docs/models.md).")
 
 
 def _show_runs(found: list[RunRecord], *, long: bool) -> None:

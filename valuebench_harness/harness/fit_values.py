@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.config import RunConfig
+from valuebench_harness.harness.export import export_vectors
 from valuebench_harness.harness.family import family_of
-from valuebench_harness.harness.fitting import Fitter, code_identity, learns
-from valuebench_harness.harness.plan import make_method, steered_values
+from valuebench_harness.harness.fitting import Fitter, learns
+from valuebench_harness.harness.plan import file_name, make_method, steered_values
 from valuebench_harness.harness.progress import Reporter
 from valuebench_harness.harness.session import load_model
 from valuebench_harness.steerers.artifact import Artifact
@@ -17,13 +18,16 @@ from valuebench_harness.steerers.base import check_layers
 from valuebench_harness.steerers.states import States
 
 
-def fit_values(config: RunConfig, out: Path, reporter: Reporter) -> Iterator[tuple[Artifact, Path]]:
+def fit_values(
+    config: RunConfig, out: Path, reporter: Reporter, export: Sequence[str] = ()
+) -> Iterator[tuple[Artifact, Path]]:
     """Fits a method for every value of a configuration and writes one artifact each.
 
     Args:
         config: names the model, the method and the values.
         out: folder of the artifacts, ``{method}-{value}.safetensors``.
         reporter: shows progress.
+        export: formats in which the method's vectors are written as well, see :func:`export_vectors`.
 
     Yields:
         The artifact and where it was written, value by value.
@@ -43,13 +47,13 @@ def fit_values(config: RunConfig, out: Path, reporter: Reporter) -> Iterator[tup
     fitter = Fitter(model, family, States(model, config.batch_size), config.context_controlled, config.seed)
     if config.layers is not None:
         check_layers(config.layers, fitter.shape)
-    identity = code_identity(steerer)
     with reporter.stage("fit", len(values), "fits") as advance:
         for value in values:
-            artifact, _ = fitter.fit(steerer, identity, value, config.layers)
+            artifact, _ = fitter.fit(steerer, value, config.layers)
             advance()
             if artifact is None:
                 raise UsageError(f"'{steerer.name}' made no artifact for '{value}': its fit() returned None.")
-            path = out / f"{steerer.name}-{value}.safetensors"
+            path = out / f"{file_name(steerer.name)}-{value}.safetensors"
             artifact.save(path)
+            export_vectors(steerer, artifact, family.data.system.get(value), model, export, path)
             yield artifact, path

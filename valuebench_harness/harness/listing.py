@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.data.datasets import SHIPPED_DATASETS, load_dataset
 from valuebench_harness.errors import UsageError
+from valuebench_harness.harness.aliases import ModelAlias, aliases
 from valuebench_harness.harness.documents import built_in_tasks
 from valuebench_harness.harness.family import MINI, Family, model_path
 from valuebench_harness.harness.run import Run
 from valuebench_harness.steerers.registry import BUILT_IN, ENTRY_POINTS, steerer_class, steerer_names
+
+if TYPE_CHECKING:
+    from valuebench_harness.steerers.base import Steerer
 
 RUNS = Path("vharness-runs")
 """Where runs go that have no ``--out``."""
@@ -48,7 +53,9 @@ class SteererRecord:
         default_strength: where no strength is shipped for the model.
         default_gate: its gate unless told otherwise.
         settings: names and defaults, for ``--set``.
+        types: of the settings, as they are written in Python.
         origin: ``built-in``, or the package it was installed with.
+        conformance: what ``vharness check`` found last on the code as it is now; empty where it was not checked.
         problem: why it cannot be used; empty where it can.
     """
 
@@ -59,29 +66,37 @@ class SteererRecord:
     default_strength: float | None = None
     default_gate: str = ""
     settings: dict[str, object] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
     origin: str = "built-in"
+    conformance: str = ""
     problem: str = ""
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A model that loads without a download.
+    """A model that has a short name, or that loads without a download.
 
     Attributes:
         name: for ``--model``.
-        architecture: as its configuration names it.
-        bytes: of its safetensors.
+        architecture: as its configuration names it; empty where that is not here.
+        bytes: of its weights, in files or, for one that is not here, estimated in memory; 0 where unknown.
         commit: of a hub model.
-        folder: where it lies.
+        folder: where it lies, None where it would be downloaded.
         problem: why it cannot be used; empty where it can.
+        id: what a short name stands for.
+        weights: dtype or quantisation of a short name's weights.
+        about: where a short name's model is used.
     """
 
     name: str
     architecture: str
     bytes: int
     commit: str | None
-    folder: Path
+    folder: Path | None
     problem: str = ""
+    id: str = ""
+    weights: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,13 +163,48 @@ def _steerer(name: str, origin: str) -> SteererRecord:
         default_strength=cls.default_strength,
         default_gate=cls.default_gate,
         settings={key: info.default for key, info in cls.settings_type.model_fields.items()},
+        types={key: _type_name(info.annotation) for key, info in cls.settings_type.model_fields.items()},
         origin=origin,
+        conformance=_conformance(cls),
     )
 
 
+def _type_name(annotation: object) -> str:
+    return (
+        annotation.__name__
+        if isinstance(annotation, type)
+        else str(annotation).replace("typing.", "").replace("pathlib.", "")
+    )
+
+
+def _conformance(cls: type[Steerer[Any]]) -> str:
+    from valuebench_harness.harness.check.stored import recall
+
+    found = recall(cls)
+    if found is None:
+        return ""
+    failed = f"failed {', '.join(found.failed)}" if found.failed else f"{found.count('passed')} checks passed"
+    return f"{failed} on {found.model} ({found.checked[:10]})"
+
+
 def list_models() -> list[ModelRecord]:
-    """The built-in model and the causal models in the Hugging Face cache of this machine."""
-    return [_model(MINI, Path(model_path(MINI)), None), *_cached_models()]
+    """The built-in model, the short names, and the other causal models in this machine's Hugging Face cache.
+
+    Raises:
+        UsageError: the file of the user's own short names is malformed.
+    """
+    cached = {record.name: record for record in _cached_models()}
+    named = [_named(name, alias, cached.get(alias.id)) for name, alias in aliases().items()]
+    others = [record for record in cached.values() if record.name not in {r.id for r in named}]
+    return [_model(MINI, Path(model_path(MINI)), None), *named, *others]
+
+
+def _named(name: str, alias: ModelAlias, cached: ModelRecord | None) -> ModelRecord:
+    folder = Path(alias.id).expanduser()
+    here = cached or (_model(alias.id, folder, None) if folder.is_dir() else None)
+    record = here or ModelRecord(alias.id, "", 0, alias.revision, None)
+    size = alias.bytes or record.bytes
+    return replace(record, name=name, bytes=size, id=alias.id, weights=alias.weights, about=alias.about)
 
 
 def _cached_models() -> Iterator[ModelRecord]:

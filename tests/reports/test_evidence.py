@@ -1,0 +1,109 @@
+"""What a report says about the worth of its numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.reports.runs import Spec, write_run
+from valuebench_harness.harness.run import Run
+from valuebench_harness.metrics.equivalence import non_inferior
+from valuebench_harness.reports import story
+from valuebench_harness.reports.data import render_csv
+from valuebench_harness.reports.evidence import dose_response, evidence, margin_in_words
+from valuebench_harness.reports.levels import best_level
+from valuebench_harness.reports.markdown import render_markdown
+from valuebench_harness.reports.sections import sections
+from valuebench_harness.reports.text import render_text
+
+
+def facts(run: Run) -> dict[str, str]:
+    level = best_level(run.results)
+    assert level is not None
+    table = evidence(level).table
+    assert table is not None
+    return {row[0].text: row[1].text for row in table.rows}
+
+
+def test_a_result_that_shows_nothing_says_what_it_could_have_shown(folder: Path) -> None:
+    run = write_run(folder, Spec(effects={}, per_value=10, seed=3))
+    csr = run.results.pooled[0].csr
+    assert csr is not None
+    assert not csr.change.shown
+    assert csr.change.detectable is not None
+    size = f"{round(100 * csr.change.detectable)} points would be shown in 80% of such runs"
+    assert size in story.verdict(run)
+    assert "did not move measurably" in story.verdict(run)
+
+
+def test_the_exam_is_held_against_its_margin(run: Run) -> None:
+    exam = run.results.pooled[0].exam
+    assert exam is not None
+    found = run.results.pooled[0].statistics.exam
+    assert found == non_inferior(exam.gated.change, 0.05)
+    assert margin_in_words(found) in facts(run)["exam"]
+    assert "5 points" in facts(run)["exam"]
+    assert margin_in_words(None) == ""
+
+
+def test_many_looks_are_corrected_for(run: Run) -> None:
+    found = facts(run)
+    assert "Holm" in found["side effects"]
+    assert found["values moved"].startswith(f"{len(run.results.pooled[0].statistics.moved)} of 3")
+    assert "elsewhere" not in found
+    assert "of 1: control" in found["harmonic score"]
+
+
+def test_several_answers_an_item_show_their_spread(folder: Path) -> None:
+    run = write_run(folder, Spec(repeats=4, per_value=8))
+    spread = run.results.pooled[0].statistics.spread
+    assert spread is not None
+    assert (spread.seeds, spread.items) == (4, 24)
+    assert "over 4 answers an item" in facts(run)["between seeds"]
+
+
+def test_one_answer_an_item_has_none(run: Run) -> None:
+    assert run.results.pooled[0].statistics.spread is None
+    assert "between seeds" not in facts(run)
+
+
+def test_strengths_become_a_curve(levels: Run) -> None:
+    doses = levels.results.doses
+    assert doses is not None
+    assert doses.strengths == (0.0, 1.0, 2.0, 4.0)
+    assert doses.items == 36
+    assert doses.control.raw[0] == pytest.approx(sum(b.favour.hits for b in levels.results.base.values()) / 36)
+    section = dose_response(doses)
+    assert section.table is not None
+    assert [row[0].text for row in section.table.rows] == ["0", "1", "2", "4"]
+    assert "80%" in section.lead[0]
+    assert "Dose and response" in render_markdown(levels)
+    assert any(s.key == "doses" for s in sections(levels))
+
+
+def test_one_strength_is_no_curve(run: Run) -> None:
+    assert run.results.doses is None
+    assert "Dose and response" not in render_text(run)
+
+
+def test_strengths_at_which_control_falls_again_are_told(folder: Path) -> None:
+    run = write_run(folder, Spec(levels=(1.0, 2.0), per_value=30))
+    doses = run.results.doses
+    assert doses is not None
+    bent = doses.model_copy(update={"reversal": 0.4})
+    assert any("falls by 40 points" in line for line in dose_response(bent).lead)
+
+
+def test_statistics_are_in_the_csv(levels: Run, folder: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(render_csv(levels))))
+    fits = [r for r in rows if r["metric"] == "csr_fit"]
+    assert [float(r["strength"]) for r in fits] == [0, 1, 2, 4]
+    assert all(float(r["low"]) <= float(r["estimate"]) <= float(r["high"]) for r in fits)
+    assert [float(r["estimate"]) for r in fits] == sorted(float(r["estimate"]) for r in fits)
+    found = {r["metric"] for r in rows}
+    assert {"harmonic", "effectiveness", "side_effects_beyond_noise", "fr_fit"} <= found
+    several = render_csv(write_run(folder, Spec(repeats=3, per_value=6)))
+    assert "csr_between_draws" in several

@@ -1,0 +1,1 @@
+"""The conformance suite: does a steerer do what its interface promises, before any score is believed?"""
