@@ -223,3 +223,50 @@ def test_a_tokenizer_without_chat_template_is_noted(vharness: Command, tmp_path:
     done = vharness("eval", "-m", folder, "-s", "base", "-o", "run", *FEW, "--max-unscored", "1")
     assert done.code == 0
     assert "no chat template: messages are joined with blank lines" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "needles"),
+    [
+        (("-s", "ica+instruction"), ("'ica' and 'instruction' both rewrite the user message",)),
+        (("-s", "ica+"), ("a method is missing beside the plus",)),
+        (("-s", "random:ica"), ("'ica' rewrites the prompt",)),
+        (("-s", "ica", "--tune"), ("--tune", "on or off")),
+        (("-s", "caa", "--tune", "--match-kl", "1"), ("--tune and --match-kl",)),
+        (("-s", "caa", "--tune-target", "0.5"), ("--tune-target", "add --tune")),
+        (("-s", "caa", "--match-kl", "0"), ("'match_kl'", "greater than 0")),
+        (("-s", "caa", "--set", "cca.scope=all"), ("Unknown method in",)),
+        (("-s", "caa+conva", "--set", "cca.scope=all"), ("Did you mean 'caa'",)),
+        (("-s", "conva", "-m", "openai:some-model"), ("steers activations", "base, ica, role, instruction")),
+        (("-s", "ica", "--model-url", "http://localhost/v1"), ("--model openai:NAME",)),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    evaluate: Command, options: tuple[str, ...], needles: tuple[str, ...]
+) -> None:
+    refused(evaluate("--dry-run", *options), *needles)
+
+
+def test_a_dry_run_counts_what_tuning_would_ask(vharness: Command) -> None:
+    done = vharness("eval", "-s", "caa", "--values", "power,security", "--limit", "4", "--tune", "--dry-run")
+    assert done.code == 0
+    lines = {line.split()[0]: line for line in done.out.splitlines()}
+    assert "trials, at most" in lines["tuning"]
+    assert vharness("eval", "-m", "openai:some-model", "-s", "ica", "--dry-run").out.startswith(
+        "model        openai:some-model (paid calls)"
+    )
+
+
+def test_a_model_behind_a_server_runs_like_any_other(
+    evaluate: Command, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-do-not-write-me")
+    with ChatServer(lambda *_: Reply("I would.")).running() as server:
+        done = evaluate(
+            "-m", "openai:some-model", "--model-url", server.url, "--max-unscored", "1", "-q", "--format", "json"
+        )
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert found["run"]["model"]["name"] == "openai:some-model"
+    assert len(server.requests) == 4
+    assert not any(b"sk-test" in p.read_bytes() for p in own_folders.rglob("*") if p.is_file())

@@ -6,21 +6,25 @@ from typing import Any
 
 import pytest
 
+from valuebench_harness.data.values import ValueSpec
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.conditions import cells, make_conditions
 from valuebench_harness.harness.config import make_config
 from valuebench_harness.harness.records import Document
+from valuebench_harness.steerers.base import Direction
 from valuebench_harness.steerers.registry import make_steerer
+
+POWER, SECURITY = ValueSpec((("power", 1.0),)), ValueSpec((("security", 1.0),))
 
 
 def ids(
-    steerer: str, *, gate: str = "none", direction: str = "positive", has_exam: bool = True, **config: Any
+    steerer: str, *, gate: str = "none", direction: Direction = "positive", has_exam: bool = True, **config: Any
 ) -> list[str]:
     made = make_conditions(
         make_config(model="folder", **config),
         make_steerer(steerer),
         direction,
-        ("power", "security"),
+        (POWER, SECURITY),
         gate,
         has_exam=has_exam,
     )
@@ -61,7 +65,7 @@ def test_levels_number_the_strengths() -> None:
         make_config(model="folder", strength="1,3,2"),
         make_steerer("caa"),
         "positive",
-        ("power",),
+        (POWER,),
         "none",
         has_exam=False,
     )
@@ -87,7 +91,7 @@ DOCUMENTS = [
 def test_what_each_condition_answers() -> None:
     """All dilemmas (side effects), its own value's questionnaire, other systems', and the exam."""
     made = make_conditions(
-        make_config(model="folder"), make_steerer("conva"), "positive", ("power",), "probe", has_exam=True
+        make_config(model="folder"), make_steerer("conva"), "positive", (POWER,), "probe", has_exam=True
     )
     found: dict[str, list[str]] = {}
     for condition, document in cells(made, DOCUMENTS, gate="probe", system="schwartz"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from valuebench_harness.harness.lm import SteeredLM
 from valuebench_harness.harness.lm_prompts import Method
 from valuebench_harness.steerers.artifact import Artifact, ArtifactMeta
 from valuebench_harness.steerers.base import FitContext, Steered, Steerer, SteerRequest
-from valuebench_harness.steerers.gates.base import Gate, GateDecision
+from valuebench_harness.steerers.gates.base import Gate, GateDecision, GatePrompt
 from valuebench_harness.steerers.ica import ICA
 from valuebench_harness.steerers.states import States
 
@@ -34,7 +35,7 @@ STATEMENT = "Power is pleasant, power is heavy."
 GREEDY = {"until": [], "max_gen_toks": 12}
 
 
-class Push(Steerer):
+class Push(Steerer[Any]):
     """Adds a fixed vector, times the strength."""
 
     name = "push"
@@ -54,7 +55,7 @@ def push(model: SteeredModel, strength: float = 1.0) -> SteerPlan:
     return SteerPlan((plans.add(model, 2, coefficient=strength),))
 
 
-class QuestionGate(Gate):
+class QuestionGate(Gate[Any]):
     """Opens for questions, and remembers what it was shown."""
 
     name = "question"
@@ -62,13 +63,15 @@ class QuestionGate(Gate):
     def __init__(self) -> None:
         super().__init__()
         self.shown: list[str] = []
+        self.said: list[str] = []
 
     def fit(self, context: FitContext) -> Artifact:
         raise NotImplementedError
 
-    def decide(self, prompts: Sequence[str], artifact: Artifact, states: States) -> list[GateDecision]:
-        self.shown += prompts
-        return [GateDecision(float("?" in p), "?" in p) for p in prompts]
+    def decide(self, prompts: Sequence[GatePrompt], artifact: Artifact, states: States) -> list[GateDecision]:
+        self.shown += [p.rendered for p in prompts]
+        self.said += [p.message for p in prompts]
+        return [GateDecision(float("?" in p.rendered), "?" in p.rendered) for p in prompts]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache.sqlite")
 
 
-def pushing(model: SteeredModel, strength: float = 1.0, gate: Gate | None = None) -> Method:
+def pushing(model: SteeredModel, strength: float = 1.0, gate: Gate[Any] | None = None) -> Method:
     meta = ArtifactMeta(
         method="gate", value="power", model="", fingerprint="", n_layers=1, width=1, layers=(0,), data_hash=""
     )
@@ -121,6 +124,16 @@ def test_strength_zero_is_the_base(model: SteeredModel, cache: Cache) -> None:
     off = SteeredLM(model, pushing(model, 0.0), cache=cache)
     assert generated(off, QUESTION, STATEMENT) == generated(SteeredLM(model, cache=cache), QUESTION, STATEMENT)
     assert cache.sizes() == {"lm-eval": 2}
+
+
+def test_a_gate_is_told_what_the_user_says(model: SteeredModel, cache: Cache) -> None:
+    gate = QuestionGate()
+    lm = SteeredLM(model, pushing(model, gate=gate), cache=cache)
+    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": QUESTION}]
+    text = lm.apply_chat_template(chat)
+    generated(lm, text, STATEMENT)
+    assert gate.shown == [text, STATEMENT]
+    assert gate.said == [QUESTION, STATEMENT]
 
 
 def test_the_gate_decides_on_each_request(model: SteeredModel, cache: Cache) -> None:
@@ -178,14 +191,14 @@ def test_answers_are_cached_by_what_determines_them(model: SteeredModel, cache: 
 
 
 def test_an_interrupted_batch_keeps_what_was_answered(model: SteeredModel, cache: Cache) -> None:
-    class Halting(Steerer):
+    class Halting(Steerer[Any]):
         name = "halting"
         source = "-"
 
         def plan(self, request: SteerRequest, artifact: Artifact | None) -> Steered:
             # No such layer: the engine refuses the second batch.
             bad = request.messages[0].content == "Yes"
-            plan = SteerPlan((plans.add(model, 99),)) if bad else SteerPlan()
+            plan = SteerPlan((replace(plans.add(model, 1), layer=99),)) if bad else SteerPlan()
             return Steered(request.messages, plan)
 
     lm = SteeredLM(model, Method(Halting(), POWER, "positive", 1.0), cache=cache, batch_size=1)

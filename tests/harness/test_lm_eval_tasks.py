@@ -119,7 +119,7 @@ def test_lm_eval_and_our_own_loop_give_the_same_samples(checkpoint: Path, tmp_pa
     ours = execute(plan, tmp_path / "run", resume=False, report=Reporter(quiet=True)).samples
     method = Method(plan.steerer, plan.family.data.system.get("power"), "positive", 1.0)
     model = load(str(checkpoint), device="cpu", dtype="float32")
-    for condition, chosen in (("base", None), ("ica:power:+1", method)):
+    for condition, chosen in (("base", ()), ("ica:power:+1", method)):
         manager = TaskManager(include_path=str(include_path()), include_defaults=False)
         task = manager.load(["schwartz_power"])["tasks"]["schwartz_power"]
         task.set_config("repeats", 2 if sampled else 1)

@@ -11,9 +11,10 @@ from valuebench_harness.cli import options as o
 
 def run(
     prompt: Annotated[str, typer.Argument(help="What to ask.")],
-    value: Annotated[str, typer.Option("--value", "-v", help="The value to steer.")],
+    value: Annotated[str, typer.Option("--value", "-v", help="The value to steer, or several: a:1+b:-0.5.")],
     steerer: o.Steerer = "conva",
     model: o.Model = None,
+    model_url: o.ModelUrl = None,
     direction: o.Direction = None,
     strength: o.Strength = None,
     layers: o.Layers = None,
@@ -28,6 +29,7 @@ def run(
     revision: o.Revision = None,
     dtype: o.Dtype = None,
     device_map: o.DeviceMap = None,
+    quantization: o.Quantization = None,
     trust_remote_code: o.TrustRemoteCode = None,
     blocks: o.Blocks = None,
 ) -> None:

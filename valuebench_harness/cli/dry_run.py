@@ -10,13 +10,18 @@ import typer
 
 from valuebench_harness.harness.family import model_path
 from valuebench_harness.harness.judging import QUESTIONS
+from valuebench_harness.harness.remote import REMOTE
 from valuebench_harness.harness.requests import LETTERS, conversation
 from valuebench_harness.harness.session import make_run_judge
+from valuebench_harness.harness.tune import tuning_plan
 
 if TYPE_CHECKING:
     from valuebench_harness.harness.plan import Plan
 
 CHARACTERS_PER_TOKEN = 4
+
+MANY_LAYERS = 1000
+"""Single layers that --tune tries may fall together in a shallow model; how deep it is is not known yet."""
 
 
 def show(plan: Plan, folder: Path) -> None:
@@ -29,7 +34,7 @@ def show(plan: Plan, folder: Path) -> None:
     tokens, exact = _prompt_tokens(plan)
     judge = make_run_judge(plan.config, plan.family)
     about = "" if exact else "about "
-    typer.echo(f"model        {plan.config.model}")
+    typer.echo(f"model        {plan.config.model}" + (" (paid calls)" if plan.config.model.startswith(REMOTE) else ""))
     typer.echo(f"steerer      {plan.steerer.name}, gate {plan.gate_name}, direction {plan.direction}")
     typer.echo(f"conditions   {len(plan.conditions)} (the base among them)")
     typer.echo(f"documents    {len(plan.documents)}")
@@ -37,6 +42,12 @@ def show(plan: Plan, folder: Path) -> None:
         typer.echo(f"  {kind:<14} {n:>8,} answers")
     typer.echo(f"tokens       {about}{tokens:,} read, at most {open_answers * plan.config.max_new_tokens:,} written")
     typer.echo(f"judge        {judge.name}, {calls:,} verdicts" + (" (paid calls)" if judge.name == "openai" else ""))
+    if plan.config.tune:
+        trials = tuning_plan(plan, n_layers=MANY_LAYERS)
+        n = len(trials.cells) * repeats
+        typer.echo(f"tuning       {len(trials.conditions) - 1} trials, at most {n:,} answers, not counted above")
+    if plan.config.match_kl is not None:
+        typer.echo(f"match KL     {len(plan.specs)} strengths, found on neutral texts, not counted above")
     if plan.foreign:
         typer.echo(f"lm-eval      {', '.join(plan.foreign)} under {len(plan.conditions)} conditions, not counted above")
     typer.echo(f"run          {folder}")

@@ -12,10 +12,23 @@ from valuebench_harness.cli import options as o
 
 def run(
     model: o.Model = None,
+    model_url: o.ModelUrl = None,
     steerer: o.Steerer = None,
     values: o.Values = None,
     direction: o.Direction = None,
     strength: o.Strength = None,
+    tune: Annotated[
+        bool | None,
+        typer.Option("--tune", help="Choose each value's strength on one half of the dilemmas, report on the other."),
+    ] = None,
+    tune_target: Annotated[
+        float | None,
+        typer.Option("--tune-target", help="With --tune: least strength with this share of successes."),
+    ] = None,
+    match_kl: Annotated[
+        float | None,
+        typer.Option("--match-kl", help="Choose each strength so that KL from the base is so many nats a token."),
+    ] = None,
     layers: o.Layers = None,
     settings: o.Set = None,
     gate: o.Gate = None,
@@ -29,9 +42,9 @@ def run(
         Path | None, typer.Option("--include-path", help="Folder with lm-eval tasks of your own.")
     ] = None,
     judge: Annotated[
-        str | None, typer.Option("--judge", help="grammar, option-match or openai. [the family's]")
+        str | None, typer.Option("--judge", help="A judge, or several joined by +; see docs/judges.md. [the family's]")
     ] = None,
-    judge_model: Annotated[str | None, typer.Option("--judge-model", help="Model of the openai judge.")] = None,
+    judge_model: Annotated[str | None, typer.Option("--judge-model", help="Model of the openai or hf judge.")] = None,
     judge_url: Annotated[
         str | None, typer.Option("--judge-url", help="Address of an OpenAI-compatible server.")
     ] = None,
@@ -45,6 +58,7 @@ def run(
     revision: o.Revision = None,
     dtype: o.Dtype = None,
     device_map: o.DeviceMap = None,
+    quantization: o.Quantization = None,
     trust_remote_code: o.TrustRemoteCode = None,
     blocks: o.Blocks = None,
     batch_size: o.BatchSize = None,

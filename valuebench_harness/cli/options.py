@@ -10,11 +10,20 @@ import typer
 
 from valuebench_harness.errors import UsageError
 
-Model = Annotated[str | None, typer.Option("--model", "-m", help="mini, a folder, or a Hugging Face Hub id. [mini]")]
-Steerer = Annotated[
-    str | None, typer.Option("--steerer", "-s", help="A method by name, or path/to/file.py:Class. [base]")
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="mini, a folder, a Hugging Face Hub id, or openai:NAME. [mini]")
 ]
-Values = Annotated[str | None, typer.Option("--values", help="Values to steer, comma between them. [all]")]
+ModelUrl = Annotated[
+    str | None, typer.Option("--model-url", help="Address of the server of a model openai:NAME. [OPENAI_BASE_URL]")
+]
+Steerer = Annotated[
+    str | None,
+    typer.Option("--steerer", "-s", help="A method by name, path/to/file.py:Class, or A+B, random:A. [base]"),
+]
+Values = Annotated[
+    str | None,
+    typer.Option("--values", help="Values to steer one by one (a,b) or together (a:1+b:-0.5). [all]"),
+]
 ValueSystem = Annotated[
     str | None, typer.Option("--value-system", help="schwartz, or a YAML file of your own. [schwartz]")
 ]
@@ -42,6 +51,10 @@ Controlled = Annotated[
 Revision = Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit of a hub model.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16 or float16. [auto]")]
 DeviceMap = Annotated[str | None, typer.Option("--device-map", help="As in transformers, such as auto.")]
+Quantization = Annotated[
+    str | None,
+    typer.Option("--quantization", help="8bit or 4bit (while loading); awq or gptq (a model stored so). [as stored]"),
+]
 TrustRemoteCode = Annotated[
     bool | None, typer.Option("--trust-remote-code", help="Run code that comes with the model.", show_default=False)
 ]
@@ -92,10 +105,16 @@ def parse_settings(pairs: list[str], option: str) -> dict[str, Any]:
         if not equals or not key.strip():
             raise UsageError(f"{option} '{pair}' must be written as key=value.")
         try:
-            out[key.strip().replace("-", "_")] = read_plain_yaml(text)
+            out[_setting(key)] = read_plain_yaml(text)
         except yaml.YAMLError:
-            out[key.strip().replace("-", "_")] = text
+            out[_setting(key)] = text
     return out
+
+
+def _setting(key: str) -> str:
+    """A setting's name, hyphens allowed; a method's name in front of a dot stays as it is."""
+    method, dot, name = key.strip().rpartition(".")
+    return f"{method}{dot}{name.replace('-', '_')}"
 
 
 def merged(from_file: dict[str, Any], from_options: dict[str, Any]) -> dict[str, Any]:

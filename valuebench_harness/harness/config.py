@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from valuebench_harness.data.reading import read_plain_yaml
 from valuebench_harness.errors import UsageError, unknown_name
+from valuebench_harness.judges.chat import without_password
 
 MAX_STRENGTHS = 100
 """In one range: each is a whole condition, so more is a slip of the pen."""
@@ -90,11 +91,12 @@ class RunConfig(BaseModel):
     """What is run. Unset keys take the defaults that fit the model (see ``docs/eval.md``).
 
     Attributes:
-        model: ``mini``, a folder, or an id on the Hugging Face Hub.
+        model: ``mini``, a short name (``vharness ls models``), a folder, or an id on the Hugging Face Hub.
         steerer: a method by name, or ``path/to/file.py:Class``.
         revision: branch, tag or commit of a hub model.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         device_map: as transformers takes it, such as ``auto``.
+        quantization: ``8bit`` or ``4bit``, made while loading; ``awq`` or ``gptq``, as the checkpoint is stored.
         trust_remote_code: run code that comes with the model.
         blocks: path of the decoder blocks, such as ``model.layers``, where the architecture is unknown.
         values: values to steer; ``None`` for all of the value system.
@@ -119,6 +121,10 @@ class RunConfig(BaseModel):
         system_prompt: put before every conversation.
         batch_size: ``None`` chooses by length.
         max_unscored: share of unscored answers above which a run counts as incomplete.
+        tune: choose each value's strength (and layers) on one half of the dilemmas, report on the other.
+        tune_target: with ``tune``, the least strength that reaches this share of successes is chosen.
+        match_kl: choose each value's strength so that the steered model is so many nats a token from the base.
+        model_url: address of the OpenAI-compatible server of a model ``openai:NAME``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -128,6 +134,7 @@ class RunConfig(BaseModel):
     revision: str | None = None
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device_map: str | None = None
+    quantization: Literal["8bit", "4bit", "awq", "gptq"] | None = None
     trust_remote_code: bool = False
     blocks: str | None = None
     values: Names = None
@@ -152,6 +159,15 @@ class RunConfig(BaseModel):
     system_prompt: str | None = None
     batch_size: int | None = Field(None, ge=1)
     max_unscored: float = Field(0.01, ge=0, le=1)
+    tune: bool = False
+    tune_target: float | None = Field(None, gt=0, le=1)
+    match_kl: float | None = Field(None, gt=0)
+    model_url: str | None = None
+
+    @field_validator("model_url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        return without_password(url)
 
     @property
     def sampling_temperature(self) -> float:

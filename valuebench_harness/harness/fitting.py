@@ -8,14 +8,16 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from valuebench_harness.data.sources import home
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import content_key
+from valuebench_harness.harness.own_code import told
 from valuebench_harness.harness.records import FitRecord
-from valuebench_harness.steerers.artifact import Artifact, texts_hash
+from valuebench_harness.steerers.artifact import Artifact
 from valuebench_harness.steerers.base import FitContext, ModelShape, Steerer
 from valuebench_harness.steerers.states import States
 
@@ -62,31 +64,41 @@ class Fitter:
             neutral=[n.text for n in data.neutral()] if data.has("neutral") else [],
             layers=tuple(layers) if layers is not None else None,
             seed=self.seed,
+            wording=self.family.wording(data.system.get(value)),
+            model=self.model,
+            demonstrations=data.demonstrations(value) if data.has("demonstrations", value) else [],
         )
 
     def fit(
-        self, method: Fittable, identity: str, value: str, layers: Sequence[int] | None = None
-    ) -> tuple[Artifact | None, FitRecord | None]:
+        self, method: Fittable, value: str, layers: Sequence[int] | None = None
+    ) -> tuple[Artifact | None, tuple[FitRecord, ...]]:
         """Fits a method for a value, or loads the same fit from the cache.
 
         Args:
-            method: a steerer or a gate.
-            identity: of its code, see :func:`code_identity`.
+            method: a steerer or a gate; the parts of one that is made of others are fitted one by one.
             value: id of the value.
             layers: asked for by the user.
+
+        Returns:
+            The artifact, where there is something to learn, and what was fitted.
+
+        Raises:
+            UsageError: the method cannot be fitted.
+            IncompleteError: a user's own method raised.
         """
+        if isinstance(method, Steerer) and method.parts:
+            fits = [self.fit(part, value, layers) for part in method.parts]
+            return method.join([artifact for artifact, _ in fits]), tuple(r for _, records in fits for r in records)
         if not learns(method):
-            return None, None
+            return None, ()
         context = self.context(value, layers)
         key = content_key(
             "artifact",
-            identity=identity,
+            identity=code_identity(method),
             settings=method.settings.model_dump(mode="json"),
             fingerprint=self.model.fingerprint,
             value=value,
-            data=texts_hash(
-                [p.positive for p in context.pairs], [p.negative for p in context.pairs], list(context.neutral)
-            ),
+            data=context.data_hash,
             layers=context.layers,
             seed=self.seed,
         )
@@ -96,30 +108,56 @@ class Fitter:
                 artifact = Artifact.load(path)
                 # The name a model goes by is not part of the key: it may have been another one.
                 artifact = replace(artifact, meta=artifact.meta.model_copy(update={"model": self.model.name}))
-                return artifact, _record(artifact, cached=True)
+                return artifact, (_record(artifact, cached=True),)
         start = time.perf_counter()
-        fitted = method.fit(context)
+        fitted = self._fit(method, context)
         if fitted is None:
-            return None, None
+            return None, ()
         seconds = round(time.perf_counter() - start, 3)
         fitted = replace(fitted, meta=fitted.meta.model_copy(update={"seconds": seconds}))
         with suppress(IncompleteError):  # a cache that cannot be written costs a later fit, not this run
             fitted.save(path)
-        return fitted, _record(fitted, cached=False)
+        return fitted, (_record(fitted, cached=False),)
+
+    def _fit(self, method: Fittable, context: FitContext) -> Artifact | None:
+        if not isinstance(method, Steerer):
+            return method.fit(context)
+        with told(method, f"fitting '{context.value.id}'"):
+            return method.fit(context)
 
 
 def learns(method: Fittable) -> bool:
     """Whether there is something to fit."""
-    return not isinstance(method, Steerer) or type(method).fit is not Steerer.fit
+    if not isinstance(method, Steerer):
+        return True
+    return any(map(learns, method.parts)) if method.parts else type(method).fit is not Steerer.fit
 
 
 def code_identity(method: Fittable) -> str:
-    """What the method's code is known by: this package's version and the hash of the file its class stands in."""
+    """What a method is known by: this package's version, its class's file, and the files of the user's it reads."""
     from valuebench_harness import __version__
 
     source = inspect.getsourcefile(type(method))
-    code = Path(source).read_bytes() if source else b""
-    return f"{method.name}/{__version__}/{hashlib.sha256(code).hexdigest()}"
+    code = hashlib.sha256(Path(source).read_bytes() if source else b"")
+    for path in method.reads:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                code.update(file_hash(file).encode())
+    own = f"{method.name}/{__version__}/{code.hexdigest()}"
+    parts = method.parts if isinstance(method, Steerer) else ()
+    return " ".join((own, *map(code_identity, parts)))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, read once for as long as it does not change."""
+    state = path.stat()
+    return _hash_of(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _hash_of(path: Path, modified: int, size: int) -> str:  # noqa: ARG001 - parts of the key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record(artifact: Artifact, *, cached: bool) -> FitRecord:

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.rows import GenerationRow, LoglikelihoodRow
+from valuebench_harness.harness.chat_model import FINISHES, LETTER_TOKENS, ChatModel, ChatRow, parse_letter
+from valuebench_harness.harness.own_code import told
 from valuebench_harness.harness.records import Sample
-from valuebench_harness.harness.requests import Ask, letters, unique
+from valuebench_harness.harness.requests import LETTERS, Ask, letters, unique
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
     from valuebench_harness.harness.cache import Cache
+    from valuebench_harness.harness.chat_model import AnyModel
     from valuebench_harness.harness.config import RunConfig
     from valuebench_harness.harness.progress import Advance
+    from valuebench_harness.steerers.base import Steerer
 
 FLUSH = 64
 """Samples that are written and synced together: what a kill may cost."""
@@ -23,9 +27,10 @@ FLUSH = 64
 def generate(
     asks: Sequence[Ask],
     *,
-    model: SteeredModel,
+    model: AnyModel,
     config: RunConfig,
     cache: Cache,
+    steerer: Steerer[Any],
     write: Callable[[Sequence[Sample]], None],
     advance: Advance,
 ) -> int:
@@ -33,6 +38,10 @@ def generate(
 
     Returns:
         How many distinct answers the model had to compute.
+
+    Raises:
+        IncompleteError: an intervention of a user's own raised, or a server gave no answer; what is finished is
+            written.
     """
     waiting: dict[str, list[Ask]] = defaultdict(list)
     for ask in asks:
@@ -54,10 +63,12 @@ def generate(
         advance(len(samples))
 
     try:
-        for key, answer in _compute(todo, model, config):
-            fresh[key] = answer
-            if len(fresh) >= FLUSH:
-                flush()
+        with told(steerer, "steering the model"):
+            answers = _chat(todo, model, config) if isinstance(model, ChatModel) else _compute(todo, model, config)
+            for key, answer in answers:
+                fresh[key] = answer
+                if len(fresh) >= FLUSH:
+                    flush()
     finally:
         flush()
     return len(todo)
@@ -88,6 +99,27 @@ def _compute(todo: Sequence[Ask], model: SteeredModel, config: RunConfig) -> Ite
             },
         )
     yield from _exam([a for a in todo if a.document.kind == "exam"], model, config, special=special)
+
+
+def _chat(todo: Sequence[Ask], model: ChatModel, config: RunConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Answers of a model behind a server, an exam's read from what it says."""
+    rows = [
+        ChatRow(a.prompt, LETTER_TOKENS)
+        if a.document.kind == "exam"
+        else ChatRow(a.prompt, config.max_new_tokens, config.sampling_temperature, a.seed)
+        for a in todo
+    ]
+    for index, reply in model.generate(rows):
+        ask = todo[index]
+        found: dict[str, Any] = {
+            "answer": reply.text,
+            "finish": FINISHES.get(reply.finish, reply.finish),
+            "prompt_tokens": reply.prompt_tokens,
+            "new_tokens": reply.new_tokens,
+        }
+        if ask.document.kind == "exam":
+            found["choice"] = parse_letter(reply.text, LETTERS[: len(ask.document.options)])
+        yield ask.key, found
 
 
 def _exam(
@@ -121,6 +153,7 @@ def sample(ask: Ask, answer: Mapping[str, Any]) -> Sample:
         document=ask.document.id,
         repeat=ask.repeat,
         prompt=ask.prompt,
+        plan=ask.plan_digest,
         steered=ask.steered,
         gate_score=ask.decision.score if ask.decision else None,
         gate_open=ask.decision.open if ask.decision else None,

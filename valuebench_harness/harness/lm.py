@@ -54,7 +54,7 @@ class SteeredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
 
     Args:
         model: runs everything.
-        method: how to steer; None is the unsteered base.
+        methods: how to steer, one for each value; none is the unsteered base.
         states: of the unsteered model, for gates; None reads them anew.
         seed: of sampled answers.
         batch_size: rows a batch; None chooses by length.
@@ -66,7 +66,7 @@ class SteeredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
     def __init__(
         self,
         model: SteeredModel,
-        method: Method | None = None,
+        methods: Method | Sequence[Method] = (),
         *,
         states: States | None = None,
         seed: int = 0,
@@ -83,7 +83,8 @@ class SteeredLM(LM):  # type: ignore[misc]  # lm-eval is untyped
         self._report = report if report is not None else Reporter(quiet=True)
         self._label = label
         states = states if states is not None else States(model, batch_size)
-        self._prompter = Prompter(model, method, states, self._cache)
+        methods = (methods,) if isinstance(methods, Method) else tuple(methods)
+        self._prompter = Prompter(model, methods, states, self._cache)
 
     # What lm-eval asks about the model
 

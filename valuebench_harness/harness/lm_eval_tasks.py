@@ -22,10 +22,11 @@ from lm_eval.tasks import TaskManager
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from valuebench_harness.errors import IncompleteError, UsageError, VharnessError, unknown_name
+from valuebench_harness.harness.chat_model import whole_model
 from valuebench_harness.harness.documents import built_in_tasks
 from valuebench_harness.harness.lm import SteeredLM
 from valuebench_harness.harness.lm_prompts import Method
-from valuebench_harness.harness.records import BASE
+from valuebench_harness.harness.targets import targets_of
 from valuebench_harness.steerers.registry import NO_GATE
 from valuebench_harness.tasks import include_path as shipped_tasks
 
@@ -79,7 +80,7 @@ def run_tasks(plan: Plan, prepared: Prepared, report: Reporter) -> dict[str, dic
         UsageError: a task does not load, or asks for what the engine cannot do.
         IncompleteError: a task's code fails on its documents or on an answer.
     """
-    config, model = plan.config, prepared.asker.model
+    config, model = plan.config, whole_model(prepared.asker.model, "lm-eval")
     results: dict[str, dict[str, dict[str, float]]] = {}
     with _quiet():
         manager = _manager(plan.foreign, config.include_path)
@@ -89,7 +90,7 @@ def run_tasks(plan: Plan, prepared: Prepared, report: Reporter) -> dict[str, dic
                 continue
             lm = SteeredLM(
                 model,
-                _method(condition, plan, prepared),
+                methods_of(condition, plan, prepared),
                 states=prepared.states,
                 seed=config.seed,
                 batch_size=config.batch_size,
@@ -102,21 +103,21 @@ def run_tasks(plan: Plan, prepared: Prepared, report: Reporter) -> dict[str, dic
     return results
 
 
-def _method(condition: Condition, plan: Plan, prepared: Prepared) -> Method | None:
-    if condition.id == BASE.id:
-        return None
-    assert condition.value is not None
-    value = plan.family.data.system.get(condition.value)
+def methods_of(condition: Condition, plan: Plan, prepared: Prepared) -> tuple[Method, ...]:
+    """How a condition steers every request: one method a value; none for the base."""
     gated = condition.gate != NO_GATE
-    return Method(
-        steerer=plan.steerer,
-        value=value,
-        direction=condition.direction,
-        strength=condition.strength,
-        artifact=prepared.artifacts.get(value.id),
-        gate=prepared.gate if gated else None,
-        gate_artifact=prepared.gate_artifacts.get(value.id),
-        wording=plan.family.wording(value),
+    return tuple(
+        Method(
+            steerer=plan.steerer,
+            value=target.value,
+            direction=target.direction,
+            strength=target.strength,
+            artifact=target.artifact,
+            gate=prepared.gate if gated else None,
+            gate_artifact=prepared.gate_artifacts.get(target.value.id),
+            wording=target.wording,
+        )
+        for target in targets_of(condition, plan.family, prepared.artifacts)
     )
 
 

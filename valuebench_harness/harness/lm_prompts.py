@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.plan import EMPTY, Message, SteerPlan
 from valuebench_harness.harness.gating import decide
-from valuebench_harness.steerers.base import ModelShape, SteerRequest
+from valuebench_harness.harness.targets import Target, steer
+from valuebench_harness.steerers.base import ModelShape
+from valuebench_harness.steerers.gates.base import GatePrompt
 
 if TYPE_CHECKING:
     from valuebench_harness.data.values import Value
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """How every request is steered.
+    """How every request is steered, for one value.
 
     Attributes:
         steerer: the method.
@@ -43,6 +45,11 @@ class Method:
     gate: Gate[Any] | None = None
     gate_artifact: Artifact | None = None
     wording: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """What is steered, without the gate."""
+        return Target(self.value, self.direction, self.strength, self.artifact, self.wording)
 
 
 @dataclass(frozen=True)
@@ -82,14 +89,14 @@ class Prompter:
 
     Args:
         model: renders, and tells the method its shape.
-        method: how to steer; None does nothing.
+        methods: how to steer, one after the other; none does nothing.
         states: of the unsteered model, for the gate.
         cache: of gate decisions.
     """
 
-    def __init__(self, model: SteeredModel, method: Method | None, states: States, cache: Cache) -> None:
+    def __init__(self, model: SteeredModel, methods: Sequence[Method], states: States, cache: Cache) -> None:
         self._model = model
-        self._method = method
+        self._methods = tuple(methods)
         self._states = states
         self._cache = cache
         self._conversations: dict[str, _Conversation] = {}
@@ -103,43 +110,44 @@ class Prompter:
         return text
 
     def steer(self, contexts: Iterable[str]) -> dict[str, Prompt]:
-        """How each distinct context is put to the engine; the gate decides on the unsteered text."""
-        distinct = list(dict.fromkeys(contexts))
-        gate_open = self._gate(distinct)
-        interned: dict[SteerPlan, SteerPlan] = {}
-        return {text: self._prompt(text, gate_open[text], interned) for text in distinct}
+        """How each distinct context is put to the engine; the gate decides on the unsteered text.
 
-    def _gate(self, texts: Sequence[str]) -> dict[str, bool]:
-        method = self._method
-        if method is None or method.gate is None:
+        Raises:
+            IncompleteError: a user's own method raised.
+        """
+        distinct = list(dict.fromkeys(contexts))
+        gates = [self._gate(method, distinct) for method in self._methods]
+        interned: dict[SteerPlan, SteerPlan] = {}
+        return {text: self._prompt(text, [gate[text] for gate in gates], interned) for text in distinct}
+
+    def _gate(self, method: Method, texts: Sequence[str]) -> dict[str, bool]:
+        if method.gate is None:
             return dict.fromkeys(texts, True)
         assert method.gate_artifact is not None
         value = method.value.id
-        decisions = decide(method.gate, {value: method.gate_artifact}, {value: texts}, self._states, self._cache)
+        prompts = [GatePrompt(text, self._message(text)) for text in texts]
+        decisions = decide(method.gate, {value: method.gate_artifact}, {value: prompts}, self._states, self._cache)
         return {text: decisions[value, text].open for text in texts}
 
-    def _prompt(self, text: str, gate_open: bool, interned: dict[SteerPlan, SteerPlan]) -> Prompt:
-        conversation, method = self._conversations.get(text), self._method
+    def _message(self, text: str) -> str:
+        """What the user last said in a conversation; a context that is none is all the user's."""
+        conversation = self._conversations.get(text)
+        said = [m.content for m in conversation.messages if m.role == "user"] if conversation is not None else []
+        return said[-1] if said else text
+
+    def _prompt(self, text: str, gates: Sequence[bool], interned: dict[SteerPlan, SteerPlan]) -> Prompt:
+        conversation = self._conversations.get(text)
         # A chat template writes its own special tokens.
         special = conversation is None or not self._model.has_chat_template
-        if method is None:
-            return Prompt(text, EMPTY, special)
-        messages = conversation.messages if conversation else (Message("user", text),)
-        steered = method.steerer.plan(
-            SteerRequest(
-                messages=messages,
-                value=method.value,
-                direction=method.direction,
-                strength=method.strength,
-                shape=ModelShape(self._model.name, self._model.n_layers, self._model.width),
-                gate_open=gate_open,
-                wording=method.wording,
-            ),
-            method.artifact,
-        )
-        if steered.messages != messages:
+        before = conversation.messages if conversation else (Message("user", text),)
+        messages, plan = before, EMPTY
+        shape = ModelShape(self._model.name, self._model.n_layers, self._model.width)
+        for method, gate_open in zip(self._methods, gates, strict=True):
+            done = steer(method.steerer, (method.target,), messages, shape, {method.value.id: gate_open})
+            messages, plan = done.messages, plan + done.plan
+        if messages != before:
             if conversation is None:
-                text = "\n\n".join(message.content for message in steered.messages)
+                text = "\n\n".join(message.content for message in messages)
             else:
-                text = _Conversation(steered.messages, conversation.prefill).render(self._model)
-        return Prompt(text, interned.setdefault(steered.plan, steered.plan), special)
+                text = _Conversation(messages, conversation.prefill).render(self._model)
+        return Prompt(text, interned.setdefault(plan, plan), special)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from valuebench_harness.harness.config import RunConfig
+from valuebench_harness.judges.base import Question
 
 SCHEMA_VERSION = 1
 
@@ -59,9 +60,12 @@ class Condition(Record):
     Attributes:
         id: unique within the run, readable.
         steerer: the method.
-        value: id of the value steered; ``None`` for the base.
-        direction: towards it or away from it.
-        strength: of the method; 0 for the base.
+        value: id of the value steered, or several with their weights, such as ``achievement:1+power:-0.5``;
+            ``None`` for the base.
+        weights: of each value, where there are several or one has a weight other than 1.
+        direction: towards it or away from it; for a value of negative weight the other way round.
+        strength: of the method, times the size of a value's weight; 0 for the base.
+        layers: asked for; ``None`` for the method's own choice.
         level: place of the strength among those of the run; reports pool values by it, since
             shipped strengths differ between values.
         gate: name of the gate, ``none`` where there is none.
@@ -70,8 +74,10 @@ class Condition(Record):
     id: str
     steerer: str = "base"
     value: str | None = None
+    weights: dict[str, float] = {}
     direction: Literal["positive", "negative"] = "positive"
     strength: float = 0.0
+    layers: tuple[int, ...] | None = None
     level: int = 0
     gate: str = "none"
 
@@ -79,6 +85,18 @@ class Condition(Record):
     def sign(self) -> int:
         """+1 towards the value, -1 away from it."""
         return 1 if self.direction == "positive" else -1
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """Ids of the values steered and their weights; none for the base."""
+        return self.weights or ({self.value: 1.0} if self.value is not None else {})
+
+    def aim(self, value: str | None) -> int:
+        """+1 where answers for a value are aimed at, -1 where answers against it are.
+
+        Values that are not steered are looked at in the condition's own direction.
+        """
+        return self.sign if self.targets.get(value or "", 1.0) > 0 else -self.sign
 
     @property
     def twin_id(self) -> str:
@@ -102,6 +120,7 @@ class Sample(Record):
         document: id of the document.
         repeat: number of the answer to the same document, from 0.
         prompt: as the model read it.
+        plan: digest of the steering plan; empty where there is none.
         answer: what it said; untrusted text. Empty for an exam.
         finish: why it stopped.
         prompt_tokens: tokens of the prompt.
@@ -117,6 +136,7 @@ class Sample(Record):
     document: str
     repeat: int = 0
     prompt: str
+    plan: str = ""
     answer: str = ""
     finish: str = ""
     prompt_tokens: int = 0
@@ -146,7 +166,7 @@ class VerdictRecord(Record):
     """
 
     sample: str
-    asks: Literal["csr", "fr", "stance"]
+    asks: Question
     judge: str
     label: str | None
     reason: str = ""
@@ -171,8 +191,9 @@ class RunInfo(Record):
     Attributes:
         schema_version: of the store.
         config: as given.
-        plan_hash: of conditions and documents.
+        plan_hash: of configuration, conditions and documents.
         data_hash: of documents.
+        training: of the method's code and of what it learns from.
         tasks_hash: of the files behind the user's own lm-eval tasks.
         model: name, commit, dtype, fingerprint, layers, width and device of the model.
         judge: identity of the judge of ``metrics.json``.
@@ -188,6 +209,7 @@ class RunInfo(Record):
     config: RunConfig
     plan_hash: str
     data_hash: str
+    training: str = ""
     tasks_hash: str = ""
     model: dict[str, JsonValue] = {}
     judge: str = ""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.plan import Message, SteerPlan
 from valuebench_harness.harness.cache import content_key
+from valuebench_harness.harness.chat_model import LETTER_ONLY, AnyModel, ChatModel
 from valuebench_harness.harness.config import RunConfig
-from valuebench_harness.harness.records import BASE, Condition, Document
-from valuebench_harness.steerers.base import ModelShape, Steerer, SteerRequest
+from valuebench_harness.harness.records import BASE, Condition, Document, Sample
+from valuebench_harness.harness.targets import ArtifactKey, Target, steer, targets_of
+from valuebench_harness.steerers.base import ModelShape, Steerer
 from valuebench_harness.steerers.gates.base import GateDecision
 
 if TYPE_CHECKING:
-    from valuebench_harness.engine.model import SteeredModel
     from valuebench_harness.harness.family import Family
     from valuebench_harness.steerers.artifact import Artifact
 
@@ -56,6 +57,15 @@ class Ask:
         """Key of the sample that answers this."""
         return f"{self.condition.id}|{self.document.id}|{self.repeat}"
 
+    @property
+    def plan_digest(self) -> str:
+        """What a sample keeps of the plan."""
+        return "" if self.plan.is_empty else self.plan.digest[:16]
+
+    def is_answered_by(self, sample: Sample | None) -> bool:
+        """Whether a stored sample answers exactly this."""
+        return sample is not None and (sample.prompt, sample.plan) == (self.prompt, self.plan_digest)
+
 
 @dataclass(frozen=True)
 class Asker:
@@ -66,45 +76,42 @@ class Asker:
         family: gives values and wordings.
         steerer: plans.
         config: of the run.
-        artifacts: value to the fitted method, where it has something to fit.
+        artifacts: the fitted method by value and layers, where it has something to fit.
         decisions: of the gate by (value, unsteered prompt).
     """
 
-    model: SteeredModel
+    model: AnyModel
     family: Family
     steerer: Steerer[Any]
     config: RunConfig
-    artifacts: Mapping[str, Artifact]
+    artifacts: Mapping[ArtifactKey, Artifact]
     decisions: Mapping[tuple[str, str], GateDecision]
 
     def ask(self, cells: Iterable[tuple[Condition, Document]]) -> list[Ask]:
-        """Asks for every cell and repeat, in order."""
+        """Asks for every cell and repeat, in order.
+
+        Raises:
+            IncompleteError: a user's own method raised.
+        """
         interned: dict[SteerPlan, SteerPlan] = {}
-        wording = {v: self.family.wording(self.family.data.system.get(v)) for v in self.family.data.system.ids}
+        targets: dict[str, tuple[Target, ...]] = {}
         shape = ModelShape(self.model.name, self.model.n_layers, self.model.width)
         plain = {}
         out = []
         for condition, document in cells:
-            messages = conversation(document, self.config.system_prompt)
+            messages = conversation(document, self.config.system_prompt, self.model)
             if document.id not in plain:
                 plain[document.id] = self.model.render(messages)
             prompt, plan, decision = plain[document.id], SteerPlan(), None
             if condition.id != BASE.id:
-                assert condition.value is not None
-                if condition.gate != BASE.gate:
-                    decision = self.decisions[condition.value, prompt]
-                steered = self.steerer.plan(
-                    SteerRequest(
-                        messages=messages,
-                        value=self.family.data.system.get(condition.value),
-                        direction=condition.direction,
-                        strength=condition.strength,
-                        shape=shape,
-                        gate_open=decision is None or decision.open,
-                        wording=wording[condition.value],
-                    ),
-                    self.artifacts.get(condition.value),
-                )
+                if condition.id not in targets:
+                    targets[condition.id] = targets_of(condition, self.family, self.artifacts)
+                gated = condition.targets if condition.gate != BASE.gate else ()
+                decisions = {v: self.decisions[v, prompt] for v in gated}
+                # Several values are recorded as the one whose gate is widest open.
+                decision = max(decisions.values(), key=lambda d: (d.open, d.score), default=None)
+                gate_open = {v: d.open for v, d in decisions.items()}
+                steered = steer(self.steerer, targets[condition.id], messages, shape, gate_open)
                 plan = interned.setdefault(steered.plan, steered.plan)
                 if steered.messages != messages:
                     prompt = self.model.render(steered.messages)
@@ -136,13 +143,14 @@ class Asker:
         )
 
 
-def conversation(document: Document, system_prompt: str | None) -> tuple[Message, ...]:
-    """What the model is asked, before any steering."""
-    user = Message("user", document.text)
+def conversation(document: Document, system_prompt: str | None, model: AnyModel | None = None) -> tuple[Message, ...]:
+    """What the model is asked, before any steering; one behind a server is asked to name an exam's answer."""
+    in_text = document.kind == "exam" and isinstance(model, ChatModel)
+    user = Message("user", f"{document.text}\n{LETTER_ONLY}" if in_text else document.text)
     return (Message("system", system_prompt), user) if system_prompt else (user,)
 
 
-def letters(document: Document, model: SteeredModel) -> list[str]:
+def letters(document: Document, model: AnyModel) -> list[str]:
     """The answers to an exam item as continuations of its prompt.
 
     As in lm-eval: after a chat template the letter stands at the start of the assistant's turn, after plain

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from valuebench_harness.harness.records import SCHEMA_VERSION, Condition, Record
+from valuebench_harness.harness.result_statistics import Doses, Statistics
+from valuebench_harness.harness.settling import Matched, Tuned
 from valuebench_harness.metrics.consistency import Consistency
 from valuebench_harness.metrics.paired import Change
 from valuebench_harness.metrics.rates import Rate
@@ -41,7 +43,8 @@ class ConditionResult(Record):
     Attributes:
         condition: what was done; for a pool, of its first member with ``value=None``.
         members: values pooled.
-        csr: answers on the side aimed at.
+        csr: answers on the side aimed at, on the dilemmas of the value or values steered.
+        csr_by_target: the same by value, where several are steered at once, each on its own side.
         fr: fluent answers.
         success: on that side *and* fluent, over all answers, unscored ones counting as failures.
         consistency: of the questionnaire.
@@ -51,11 +54,13 @@ class ConditionResult(Record):
         entanglement: root mean square of the changes of the values not aimed at (SteeringControl).
         orientations: questionnaires of other systems: mean orientation before and after, by value.
         steered_share: answers that steering touched at all (a gate may keep it off).
+        statistics: what follows from the numbers above.
     """
 
     condition: Condition
     members: tuple[str, ...] = ()
     csr: Effect | None = None
+    csr_by_target: dict[str, Effect] = {}
     fr: Effect | None = None
     success: Effect | None = None
     consistency: Consistency | None = None
@@ -65,6 +70,7 @@ class ConditionResult(Record):
     entanglement: float | None = None
     orientations: dict[str, tuple[float | None, float | None]] = {}
     steered_share: float | None = None
+    statistics: Statistics = Statistics()
 
 
 class Cost(Record):
@@ -96,11 +102,14 @@ class Results(Record):
         base_exam: its exam.
         conditions: steered conditions (gated ones only), in order.
         pooled: one row for each strength level, over all values steered.
+        doses: control and fluency over strengths, where there are several, all values pooled.
         lm_eval: metrics of lm-eval tasks: condition id to task to metric to number.
         verdicts: verdicts asked for.
         unscored: those that stayed unscored.
         unscored_reasons: how often each reason was given, most frequent first.
         cost: of the run.
+        tuned: strengths that ``--tune`` chose, with all that was tried and on which items.
+        matched: strengths that ``--match-kl`` chose.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -109,11 +118,14 @@ class Results(Record):
     base_exam: Rate | None = None
     conditions: tuple[ConditionResult, ...] = ()
     pooled: tuple[ConditionResult, ...] = ()
+    doses: Doses | None = None
     lm_eval: dict[str, dict[str, dict[str, float]]] = {}
     verdicts: int
     unscored: int
     unscored_reasons: dict[str, int] = {}
     cost: Cost
+    tuned: tuple[Tuned, ...] = ()
+    matched: tuple[Matched, ...] = ()
 
     @property
     def unscored_share(self) -> float:

@@ -37,7 +37,7 @@ class Answer:
         verdict = self.verdicts.get("csr")
         if verdict is None or verdict.label is None:
             return None
-        return (verdict.label == "yes") == (self.condition.sign > 0)
+        return (verdict.label == "yes") == (self.condition.aim(self.document.value) > 0)
 
 
 class Run:

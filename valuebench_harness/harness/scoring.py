@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from valuebench_harness.harness.records import BASE, Condition, Document, FitRecord, Sample, VerdictRecord
+from valuebench_harness.harness.result_statistics import Doses, Evidence, dose_response, exam_by_subject, statistics
 from valuebench_harness.harness.results import BaseValue, ConditionResult, Cost, Effect, Exam, Results
+from valuebench_harness.harness.settling import Settled
 from valuebench_harness.metrics.consistency import Consistency, consistency, orientation
-from valuebench_harness.metrics.paired import Change, paired_change
+from valuebench_harness.metrics.paired import Change, Outcomes, paired_change
 from valuebench_harness.metrics.rates import Rate, rate
 
 Outcome = Callable[[Sample], bool | None]
@@ -28,6 +30,7 @@ class Scorer:
         documents: by id.
         samples: all of them.
         verdicts: by sample key and question.
+        angles: places of the values on their circle, in degrees.
     """
 
     system: str
@@ -35,9 +38,16 @@ class Scorer:
     documents: Mapping[str, Document]
     samples: Sequence[Sample]
     verdicts: Mapping[tuple[str, str], VerdictRecord]
+    angles: Mapping[str, float] = field(default_factory=dict)
 
     def results(
-        self, *, judge: str, fits: Iterable[FitRecord], generate_seconds: float, lm_eval: LmEval | None = None
+        self,
+        *,
+        judge: str,
+        fits: Iterable[FitRecord],
+        generate_seconds: float,
+        lm_eval: LmEval | None = None,
+        settled: Settled | None = None,
     ) -> Results:
         """All results of the run."""
         steered = [c for c in self.conditions if c.id != BASE.id and not c.is_twin]
@@ -48,6 +58,7 @@ class Scorer:
             base_exam=self._rate(self._of(BASE, "exam"), self._right),
             conditions=tuple(self._condition([c]) for c in steered),
             pooled=tuple(self._condition(level) for level in _levels(steered)),
+            doses=self._doses(_levels(steered)),
             lm_eval=lm_eval or {},
             verdicts=len(self.verdicts),
             unscored=sum(reasons.values()),
@@ -60,6 +71,8 @@ class Scorer:
                 generate_seconds=generate_seconds,
                 judge_tokens=sum(v.tokens for v in self.verdicts.values()),
             ),
+            tuned=settled.tuned if settled else (),
+            matched=settled.matched if settled else (),
         )
 
     def _base(self) -> dict[str, BaseValue]:
@@ -75,12 +88,13 @@ class Scorer:
         """Scores one condition, or pools several that steer different values at the same level."""
         head, single = members[0], len(members) == 1
         side = [(c, self._side_effects(c)) for c in members]
-        touched = [s.steered for c in members for s in self._of(c, "dilemma", c.value)]
+        touched = [s.steered for c in members for s in self._own_dilemmas(c, c)]
         gated = self._exam(members)
         return ConditionResult(
             condition=head if single else _pool(members),
             members=tuple(c.value for c in members if c.value),
-            csr=self._own(members, lambda c: lambda s: _aimed(self._favours(s), c)),
+            csr=self._own(members, lambda c: lambda s: self._aimed(s, c)),
+            csr_by_target=self._by_target(head) if single else {},
             fr=self._own(members, lambda _: self._fluent),
             success=self._own(members, lambda c: lambda s: self._success(s, c)),
             consistency=self._consistency(members),
@@ -90,7 +104,53 @@ class Scorer:
             entanglement=_entanglement(side),
             orientations=self._orientations(head) if single else {},
             steered_share=sum(touched) / len(touched) if touched else None,
+            statistics=statistics(self._evidence(members, side), self.angles),
         )
+
+    def _evidence(
+        self, members: Sequence[Condition], side: Sequence[tuple[Condition, Mapping[str, Change]]]
+    ) -> Evidence:
+        """What the statistics of one condition, or of several pooled, are made from."""
+        exam = self._exam(members)
+        return Evidence(
+            sign=members[0].sign,
+            aimed=(self._control(members, steered=False), self._control(members)),
+            fluent=self._fluency(members),
+            changes={
+                (c.value or "", value): change
+                for c, effects in side
+                for value, change in effects.items()
+                if value not in c.weights  # aimed at together with others: no side effect, and no diagonal either
+            },
+            exam=exam.change if exam else None,
+            exam_subjects=exam_by_subject(self._subjects([BASE]), self._subjects(members)),
+        )
+
+    def _control(self, members: Sequence[Condition], *, steered: bool = True) -> Outcomes:
+        """Outcomes on the side aimed at, by item."""
+        return _by_item((s, self._aimed(s, c)) for c in members for s in self._own_dilemmas(c if steered else BASE, c))
+
+    def _fluency(self, members: Sequence[Condition], *, steered: bool = True) -> Outcomes:
+        return _by_item((s, self._fluent(s)) for c in members for s in self._own_dilemmas(c if steered else BASE, c))
+
+    def _subjects(self, members: Sequence[Condition]) -> dict[str, Outcomes]:
+        """Outcomes of the exam by subject."""
+        found: dict[str, list[tuple[Sample, bool | None]]] = defaultdict(list)
+        for s in (s for c in members for s in self._of(c, "exam")):
+            found[self.documents[s.document].scene or ""].append((s, self._right(s)))
+        return {subject: _by_item(outcomes) for subject, outcomes in found.items()}
+
+    def _doses(self, levels: Sequence[Sequence[Condition]]) -> Doses | None:
+        """Curves over the strengths at which all values were steered alike."""
+        alike = [members for members in levels if len({c.strength for c in members}) == 1]
+        if not alike or len({members[0].strength for members in alike}) < len(alike):  # other layers, not doses
+            return None
+        control = {0.0: self._control(alike[0], steered=False)}
+        fluency = {0.0: self._fluency(alike[0], steered=False)}
+        for members in alike:
+            control[members[0].strength] = self._control(members)
+            fluency[members[0].strength] = self._fluency(members)
+        return dose_response(control, fluency)
 
     # One sample to one outcome
 
@@ -106,11 +166,15 @@ class Scorer:
         label = self._label(s, "fr")
         return None if label is None else label == "fluent"
 
+    def _aimed(self, s: Sample, condition: Condition) -> bool | None:
+        favours = self._favours(s)
+        return None if favours is None else favours == (condition.aim(self.documents[s.document].value) > 0)
+
     def _success(self, s: Sample, condition: Condition) -> bool:
-        return _aimed(self._favours(s), condition) is True and self._fluent(s) is True
+        return self._aimed(s, condition) is True and self._fluent(s) is True
 
     def _right(self, s: Sample) -> bool | None:
-        return s.choice == self.documents[s.document].answer
+        return None if s.choice is None else s.choice == self.documents[s.document].answer
 
     def _orientation(self, s: Sample) -> int | None:
         agreement = self.documents[s.document].agreement
@@ -137,6 +201,10 @@ class Scorer:
     def _of(self, condition: Condition, kind: str, value: str | None = None) -> list[Sample]:
         return self._groups.get((condition.id, kind, value), [])
 
+    def _own_dilemmas(self, answered: Condition, condition: Condition) -> list[Sample]:
+        """Answers under one condition to the dilemmas of the values that another steers."""
+        return [s for value in condition.targets for s in self._of(answered, "dilemma", value)]
+
     def _twins(self, condition: Condition) -> list[Condition]:
         return [c for c in self.conditions if c.id == condition.twin_id]
 
@@ -146,10 +214,21 @@ class Scorer:
         return rate([outcome(s) for s in samples], [s.document for s in samples]) if samples else None
 
     def _own(self, members: Sequence[Condition], outcome_of: Callable[[Condition], Outcome]) -> Effect | None:
-        """The effect on the dilemmas of each member's own value."""
-        before = [(s, outcome_of(c)(s)) for c in members for s in self._of(BASE, "dilemma", c.value)]
-        after = [(s, outcome_of(c)(s)) for c in members for s in self._of(c, "dilemma", c.value)]
+        """The effect on the dilemmas of each member's own values."""
+        before = [(s, outcome_of(c)(s)) for c in members for s in self._own_dilemmas(BASE, c)]
+        after = [(s, outcome_of(c)(s)) for c in members for s in self._own_dilemmas(c, c)]
         return _effect(before, after)
+
+    def _by_target(self, condition: Condition) -> dict[str, Effect]:
+        """Control success on each of several values' dilemmas."""
+        out = {}
+        for value in condition.weights:
+            before = [(s, self._aimed(s, condition)) for s in self._of(BASE, "dilemma", value)]
+            after = [(s, self._aimed(s, condition)) for s in self._of(condition, "dilemma", value)]
+            effect = _effect(before, after)
+            if effect is not None:
+                out[value] = effect
+        return out
 
     def _exam(self, members: Sequence[Condition]) -> Effect | None:
         """The effect on the exam; under a pool each item has one answer before and one a member after."""
@@ -171,19 +250,21 @@ class Scorer:
         before: dict[tuple[str, int], int | None] = {}
         after: dict[tuple[str, int], int | None] = {}
         for c in members:
-            for s in self._of(BASE, "questionnaire", c.value):
-                before[s.document, s.repeat] = self._orientation(s)
-            for s in self._of(c, "questionnaire", c.value):
-                after[s.document, s.repeat] = self._orientation(s)
+            for value in c.targets:
+                turn = c.aim(value) * c.sign  # a value of negative weight is counted from its other side
+                for s in self._of(BASE, "questionnaire", value):
+                    before[s.document, s.repeat] = _turned(self._orientation(s), turn)
+                for s in self._of(c, "questionnaire", value):
+                    after[s.document, s.repeat] = _turned(self._orientation(s), turn)
         return consistency(before, after, members[0].sign) if before and after else None
 
     def _scenes(self, members: Sequence[Condition]) -> dict[str, Rate]:
         found: dict[str, list[tuple[Sample, bool | None]]] = defaultdict(list)
         for c in members:
-            for s in self._of(c, "dilemma", c.value):
+            for s in self._own_dilemmas(c, c):
                 scene = self.documents[s.document].scene
                 if scene:
-                    found[scene].append((s, _aimed(self._favours(s), c)))
+                    found[scene].append((s, self._aimed(s, c)))
         return {scene: rate([o for _, o in x], [s.document for s, _ in x]) for scene, x in sorted(found.items())}
 
     def _orientations(self, condition: Condition) -> dict[str, tuple[float | None, float | None]]:
@@ -210,11 +291,12 @@ def _pool(members: Sequence[Condition]) -> Condition:
     strengths = sorted({c.strength for c in members})
     text = f"{strengths[0]:g}" if len(strengths) == 1 else f"{strengths[0]:g}-{strengths[-1]:g}"
     mark = "+" if members[0].direction == "positive" else "-"
-    return members[0].model_copy(update={"id": f"{members[0].steerer}:all:{mark}{text}", "value": None})
+    update: dict[str, object] = {"id": f"{members[0].steerer}:all:{mark}{text}", "value": None, "weights": {}}
+    return members[0].model_copy(update=update)
 
 
-def _aimed(favours: bool | None, condition: Condition) -> bool | None:
-    return None if favours is None else favours == (condition.sign > 0)
+def _turned(orientation: int | None, turn: int) -> int | None:
+    return None if orientation is None else orientation * turn
 
 
 def _by_item(outcomes: Iterable[tuple[Sample, bool | None]]) -> dict[str, list[bool | None]]:
@@ -240,6 +322,6 @@ def _entanglement(side: Sequence[tuple[Condition, Mapping[str, Change]]]) -> flo
         change.estimate
         for condition, effects in side
         for value, change in effects.items()
-        if value != condition.value and change.estimate is not None
+        if value not in condition.targets and change.estimate is not None
     ]
     return math.sqrt(sum(x * x for x in off) / len(off)) if off else None

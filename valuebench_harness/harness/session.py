@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from valuebench_harness.errors import IncompleteError, UsageError
+from valuebench_harness.harness.aliases import ModelAlias, find_alias, nearest, smaller
 from valuebench_harness.harness.cache import Cache
-from valuebench_harness.harness.config import HOW_NOT_WHAT, RunConfig
+from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.harness.family import Family, model_path
 from valuebench_harness.harness.judging import check_judge, judge_all, judge_items
-from valuebench_harness.harness.plan import Plan
+from valuebench_harness.harness.opening import check_keys, open_run
+from valuebench_harness.harness.plan import Plan, file_name
 from valuebench_harness.harness.progress import Reporter
 from valuebench_harness.harness.records import RunInfo
+from valuebench_harness.harness.remote import REMOTE
 from valuebench_harness.harness.run import Run
 from valuebench_harness.harness.scoring import Scorer
+from valuebench_harness.harness.settling import Settled
 from valuebench_harness.harness.store import RunStore
 from valuebench_harness.judges.base import RuleJudge
+from valuebench_harness.steerers.registry import make_gate
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
+    from valuebench_harness.harness.chat_model import AnyModel
     from valuebench_harness.harness.preparation import Prepared
     from valuebench_harness.judges.base import Judge
-
-LIBRARIES = ("valuebench-harness", "torch", "transformers", "lm-eval", "numpy", "scikit-learn", "scipy")
 
 
 def execute(plan: Plan, folder: Path, *, resume: bool, report: Reporter) -> Run:
@@ -42,52 +48,55 @@ def execute(plan: Plan, folder: Path, *, resume: bool, report: Reporter) -> Run:
     # Before run.json keeps settings that the judge may refuse, such as a key.
     judge = make_run_judge(plan.config, plan.family)
     with store.lock():
-        info = _open(store, plan, resume=resume)
-        return _Session(plan, store, info, report).run(judge)
+        return _run(plan, store, judge, _Loader(plan), resume=resume, report=report)
 
 
-def _open(store: RunStore, plan: Plan, *, resume: bool) -> RunInfo:
+class _Loader:
+    """Loads a run's model when it is first needed, once for all stages."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    @cached_property
+    def model(self) -> AnyModel:
+        gate = make_gate(self._plan.gate_name, self._plan.config.gate_settings)
+        if gate is not None:
+            gate.require()  # a gate that is not there is told before a large model is loaded
+        return load_run_model(self._plan.config)
+
+
+def _run(plan: Plan, store: RunStore, judge: Judge, loader: _Loader, *, resume: bool, report: Reporter) -> Run:
+    if plan.is_unsettled:
+        plan = plan.settle(_settle(plan, store, judge, loader, resume=resume, report=report))
+    info = open_run(store, plan, resume=resume)
+    return _Session(plan, store, info, report, loader).run(judge)
+
+
+def _settle(plan: Plan, store: RunStore, judge: Judge, loader: _Loader, *, resume: bool, report: Reporter) -> Settled:
+    """Chooses strengths on the model, or finds them chosen."""
+    path = store.folder / "settled.json"
+    with suppress(ValidationError, OSError):  # a damaged choice is made again: it holds nothing that is drawn
+        found = Settled.model_validate_json(path.read_bytes())
+        if found.plan_hash == plan.plan_hash and (found.training == plan.training or store.exists):
+            return found
     if store.exists:
-        info = store.info()
-        if info.plan_hash != plan.plan_hash:
-            raise UsageError(
-                f"{store.folder} holds a run of another configuration ({_difference(info, plan)}). "
-                "Choose another --out, or give the same configuration."
-            )
-        if info.tasks_hash != plan.tasks_hash:
-            if info.status != "planned":
-                raise UsageError(
-                    f"The files of the tasks in {plan.config.include_path} have changed since {store.folder} was made. "
-                    "Choose another --out."
-                )
-            info = info.model_copy(update={"tasks_hash": plan.tasks_hash})
-        if not resume and info.status != "complete" and store.samples():
-            raise UsageError(
-                f"{store.folder} holds this run, unfinished ({info.status}). Add --resume to go on with it."
-            )
-        return info
-    info = RunInfo(
-        config=plan.config,
-        plan_hash=plan.plan_hash,
-        data_hash=plan.data_hash,
-        tasks_hash=plan.tasks_hash,
-        versions={name: importlib.metadata.version(name) for name in LIBRARIES},
-        notes=plan.notes,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    store.write_plan(plan.conditions, plan.documents)
-    store.write_info(info)
-    return info
+        check_keys(store, plan)
+    if plan.config.match_kl is not None:
+        from valuebench_harness.harness.chat_model import whole_model
+        from valuebench_harness.harness.match_kl import match
+        from valuebench_harness.harness.preparation import prepare
 
+        prepared = prepare(plan, whole_model(loader.model, "--match-kl"), Cache(), report)
+        settled = Settled(plan_hash=plan.plan_hash, training=plan.training, matched=match(plan, prepared, report))
+    else:
+        from valuebench_harness.harness.tune import choose, tuning_plan
 
-def _difference(info: RunInfo, plan: Plan) -> str:
-    for key in RunConfig.model_fields:
-        a, b = getattr(info.config, key), getattr(plan.config, key)
-        if a != b and key not in HOW_NOT_WHAT:
-            return f"its '{key}' is {a!r}, not {b!r}"
-    if info.data_hash != plan.data_hash:
-        return "its items are others"
-    return "the method's code or its training texts have changed since"
+        trial_plan = tuning_plan(plan, loader.model.n_layers)
+        report.note(f"tuning on {len(trial_plan.documents)} dilemmas, {len(trial_plan.conditions) - 1} trials")
+        trials = _run(trial_plan, RunStore(store.folder / "tuning"), judge, loader, resume=resume, report=report)
+        settled = Settled(plan_hash=plan.plan_hash, training=plan.training, tuned=choose(plan, trials))
+    store.write_text(path.name, settled.model_dump_json(indent=1) + "\n")
+    return settled
 
 
 @dataclass
@@ -98,6 +107,7 @@ class _Session:
     store: RunStore
     info: RunInfo
     report: Reporter
+    loader: _Loader
     cache: Cache = field(default_factory=Cache)
 
     def run(self, judge: Judge) -> Run:
@@ -123,20 +133,31 @@ class _Session:
 
         plan, config = self.plan, self.plan.config
         start = time.perf_counter()
-        model = load_model(config)
-        self._update(model=_facts(model), notes=tuple(dict.fromkeys((*plan.notes, *model.notes))))
+        model = self.loader.model
+        self._update(model=model_facts(model), notes=tuple(dict.fromkeys((*plan.notes, *model.notes))))
         for note in model.notes:
             self.report.note(note)
         loaded = time.perf_counter()
         prepared = prepare(plan, model, self.cache, self.report)
-        for value, artifact in prepared.artifacts.items():
-            artifact.save(self.store.folder / "artifacts" / f"{plan.steerer.name}-{value}.safetensors")
+        for (value, layers), artifact in prepared.artifacts.items():
+            place = f"@{','.join(map(str, layers))}" if layers != config.layers and layers is not None else ""
+            name = f"{file_name(plan.steerer.name)}-{value}{place}.safetensors"
+            artifact.save(self.store.folder / "artifacts" / name)
         self._update(fits=prepared.fits)
         fitted = time.perf_counter()
         done = self.store.samples()
-        asks = [a for a in prepared.asker.ask(plan.cells) if a.sample_key not in done]
+        # A method that was mended since an earlier session may ask otherwise: its answers are made again.
+        asks = [a for a in prepared.asker.ask(plan.cells) if not a.is_answered_by(done.get(a.sample_key))]
         with self.store.samples_writer() as writer, self.report.stage("answers", len(asks), "answers") as advance:
-            generate(asks, model=model, config=config, cache=self.cache, write=writer.write, advance=advance)
+            generate(
+                asks,
+                model=model,
+                config=config,
+                cache=self.cache,
+                steerer=plan.steerer,
+                write=writer.write,
+                advance=advance,
+            )
         if plan.foreign:
             self._lm_eval(prepared)
         end = time.perf_counter()
@@ -182,6 +203,7 @@ class _Session:
             documents={d.id: d for d in self.plan.documents},
             samples=list(self.store.samples().values()),
             verdicts=self.store.verdicts(judge.identity),
+            angles={v.id: v.angle for v in self.plan.family.data.system.values if v.angle is not None},
         )
         expected = sum(1 if d.kind == "exam" else self.plan.config.n_samples for _, d in self.plan.cells)
         if len(scorer.samples) != expected:
@@ -194,11 +216,13 @@ class _Session:
             fits=self.info.fits,
             generate_seconds=self.info.seconds.get("generate", 0.0),
             lm_eval=json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None,
+            settled=self.plan.settled,
         )
         self.store.write_text("metrics.json", results.model_dump_json(indent=1) + "\n")
 
 
-def _facts(model: SteeredModel) -> dict[str, Any]:
+def model_facts(model: AnyModel) -> dict[str, Any]:
+    """What a run records of its model."""
     return {
         "name": model.name,
         "commit": model.commit,
@@ -218,6 +242,19 @@ def make_run_judge(config: RunConfig, family: Family) -> Judge:
     return make_judge(config.judge or family.judge, dict(config.judge_settings))
 
 
+def load_run_model(config: RunConfig) -> AnyModel:
+    """The model of a configuration, or the way to one behind a server.
+
+    Raises:
+        UsageError: where it cannot be loaded.
+    """
+    if config.model.startswith(REMOTE):
+        from valuebench_harness.harness.chat_model import ChatModel
+
+        return ChatModel(config.model, config.model_url)
+    return load_model(config)
+
+
 def load_model(config: RunConfig) -> SteeredModel:
     """Loads the model of a configuration.
 
@@ -225,14 +262,28 @@ def load_model(config: RunConfig) -> SteeredModel:
         UsageError: where it cannot be loaded.
     """
     from valuebench_harness.engine.loading import load
+    from valuebench_harness.engine.memory import DoesNotFitError
 
-    model = load(
-        model_path(config.model),
-        revision=config.revision,
-        dtype=config.dtype,
-        device_map=config.device_map,
-        trust_remote_code=config.trust_remote_code,
-        blocks=config.blocks,
-    )
+    alias = find_alias(config.model)
+    chosen = alias or ModelAlias(id=model_path(config.model))
+    try:
+        model = load(
+            chosen.id,
+            revision=config.revision or chosen.revision,
+            dtype=chosen.dtype if config.dtype == "auto" else config.dtype,
+            device_map=config.device_map,
+            quantization=config.quantization or chosen.quantization,
+            trust_remote_code=config.trust_remote_code,
+            chat_template=chosen.chat_template,
+            blocks=config.blocks or chosen.blocks,
+        )
+    except DoesNotFitError as error:
+        others = ", ".join(smaller(error.room, error.dtype)[:3])
+        raise UsageError(f"{error} Smaller models by name: {others or 'mini'}.") from None
+    except UsageError as error:
+        meant = None if alias is not None or Path(config.model).exists() else nearest(config.model)
+        raise UsageError(f"{error} Did you mean '{meant}'?") if meant is not None else error from None
     model.name = config.model
+    if alias is not None:
+        model.note(f"'{config.model}' stands for {alias.id}.")
     return model

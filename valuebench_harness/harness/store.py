@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -80,24 +80,24 @@ class RunStore:
 
     def write_plan(self, conditions: Sequence[Condition], documents: Sequence[Document]) -> None:
         """Writes what the run will ask, before the first answer."""
-        write_atomically(self.folder / "conditions.jsonl", _lines(conditions))
-        write_atomically(self.folder / "documents.jsonl", _lines(documents))
+        write_atomically(self.folder / "conditions.jsonl", record_lines(conditions))
+        write_atomically(self.folder / "documents.jsonl", record_lines(documents))
 
     def conditions(self) -> list[Condition]:
         """All conditions, the base first."""
-        return list(_read(self.folder / "conditions.jsonl", Condition))
+        return list(read_records(self.folder / "conditions.jsonl", Condition))
 
     def documents(self) -> list[Document]:
         """All documents, in the order asked."""
-        return list(_read(self.folder / "documents.jsonl", Document))
+        return list(read_records(self.folder / "documents.jsonl", Document))
 
     def samples(self) -> dict[str, Sample]:
         """Finished samples by key."""
-        return {s.key: s for path in self._shards("samples") for s in _read(path, Sample)}
+        return {s.key: s for path in self._shards("samples") for s in read_records(path, Sample)}
 
     def verdicts(self, judge: str) -> dict[tuple[str, str], VerdictRecord]:
         """A judge's verdicts by sample key and question."""
-        found = (v for path in self._shards("verdicts") for v in _read(path, VerdictRecord))
+        found = (v for path in self._shards("verdicts") for v in read_records(path, VerdictRecord))
         return {(v.sample, v.asks): v for v in found if v.judge == judge}
 
     def samples_writer(self) -> ShardWriter:
@@ -112,28 +112,9 @@ class RunStore:
         """Writes a derived file, such as ``metrics.json``, whole."""
         write_atomically(self.folder / name, text)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keeps other sessions off the run.
-
-        Raises:
-            UsageError: where another process holds it.
-            IncompleteError: where the folder cannot be written.
-        """
-        lock = FileLock(self.folder / ".lock")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(
-                f"Another process is writing to {self.folder}. Wait for it, or choose another --out."
-            ) from None
-        except OSError as error:
-            raise _disk_error(self.folder, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps other sessions off the run; see :func:`lock_folder`."""
+        return lock_folder(self.folder)
 
     def _shards(self, name: str) -> list[Path]:
         return sorted((self.folder / name).glob("*.jsonl"))
@@ -166,7 +147,7 @@ class ShardWriter:
         Raises:
             IncompleteError: where the disk is full or the folder cannot be written.
         """
-        data = _lines(records).encode()
+        data = record_lines(records).encode()
         if not data:
             return
         try:
@@ -188,6 +169,28 @@ class ShardWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         last = max((int(p.stem) for p in self._folder.glob("*.jsonl") if p.stem.isdecimal()), default=-1)
         return FileIO(self._folder / f"{last + 1:05d}.jsonl", "x")
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keeps other processes from writing to a folder.
+
+    Raises:
+        UsageError: where another process holds it.
+        IncompleteError: where the folder cannot be written.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UsageError(f"Another process is writing to {folder}. Wait for it, or choose another --out.") from None
+    except OSError as error:
+        raise _disk_error(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -215,11 +218,17 @@ def _disk_error(folder: Path, error: OSError) -> IncompleteError:
     )
 
 
-def _lines(records: Iterable[Record]) -> str:
+def record_lines(records: Iterable[Record]) -> str:
+    """Records as the lines of a JSONL file; what equals its default is left out."""
     return "".join(r.model_dump_json(exclude_defaults=True) + "\n" for r in records)
 
 
-def _read(path: Path, kind: type[R]) -> Iterator[R]:
+def read_records(path: Path, kind: type[R]) -> Iterator[R]:
+    """The records of a JSONL file; a last line that a kill cut short is left out.
+
+    Raises:
+        UsageError: where the file is missing or a line is no such record.
+    """
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
