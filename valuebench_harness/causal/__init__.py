@@ -1,0 +1,1 @@
+"""Value orientations of many roles, the graph behind them, and what it says of steering: pure, on tables."""

@@ -1,0 +1,1 @@
+"""Value orientations of many roles under many settings, as one resumable stream (Kang et al., ACL 2025)."""
