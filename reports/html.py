@@ -6,12 +6,8 @@ What a model said reaches the page as escaped text or as JSON that the script wr
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from valuebench_harness.harness.run import Run
@@ -20,9 +16,9 @@ from valuebench_harness.reports.browser import sample_data, script_json
 from valuebench_harness.reports.facts import facts
 from valuebench_harness.reports.levels import best_level
 from valuebench_harness.reports.numbers import arrow, change_in_words, percent, points
+from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.sections import sections
 
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'"
 HEAT_STEPS = 5
 FULL_HEAT = 0.5
 """Change at which a cell has its full colour."""
@@ -39,13 +35,11 @@ class Tile:
 
 def render_html(run: Run) -> str:
     """The whole report with all samples as one self-contained HTML page."""
-    css, js = _template("report.css"), _template("report.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["heat"] = heat_class
-    return environment.from_string(_template("report.html.j2")).render(
-        policy=f"{POLICY}; style-src '{_hash(css)}'; script-src '{_hash(js)}'",
-        css=Markup(css),  # noqa: S704 - our own files
-        js=Markup(js),  # noqa: S704
+    return render_page(
+        "report.html.j2",
+        css=("report.css",),
+        js="report.js",
+        filters={"heat": heat_class},
         headline=story.headline(run),
         setting=story.setting(run),
         verdict=story.verdict(run),
@@ -87,12 +81,3 @@ def tiles(run: Run) -> list[Tile]:
         note = f"root mean square; {shown} of {len(off)} changes shown"
         out.append(Tile("Side effects", f"{points(pooled.entanglement).lstrip('+')} points", note))
     return out
-
-
-def _template(name: str) -> str:
-    return (files("valuebench_harness.reports") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """A source of a content security policy that allows one inline element."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,92 @@
+"""``vharness leaderboard``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from valuebench_harness.cli import options as o
+from valuebench_harness.errors import UsageError
+
+FILES = ("md", "csv", "json", "html")
+
+
+def run(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUNS]...", help="Folders of finished runs.")] = None,
+    steerers: Annotated[
+        str | None, typer.Option("--steerers", "-s", help="Methods to run first, comma between them.")
+    ] = None,
+    models: Annotated[str | None, typer.Option("--models", "-m", help="On these models. [mini]")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="YAML with the keys of 'vharness eval', for all of them.")
+    ] = None,
+    values: o.Values = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="At most so many items of each task and value.")] = None,
+    tune: Annotated[
+        bool | None, typer.Option("--tune", help="Choose strengths on other items first.", show_default=False)
+    ] = None,
+    seed: o.Seed = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="Show only models and methods whose name holds this.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write leaderboard.md, .csv, .json and .html into this folder.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare with this leaderboard.json; exit with 1 where it is stale.")
+    ] = None,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="Of rates, with --check.")] = 0.02,
+    output: Annotated[str, typer.Option("--format", help="text, md, csv, json or html.")] = "text",
+    quiet: o.Quiet = False,
+) -> None:
+    """Ranks methods on the same items."""
+    from valuebench_harness.harness.leaderboard.board import make_leaderboard, read_leaderboard, stale
+    from valuebench_harness.harness.store import write_atomically
+    from valuebench_harness.reports.leaderboard import narrowed, render_leaderboard
+
+    stored = read_leaderboard(check) if check else None
+    shared = {k: v for k, v in {"values": values, "limit": limit, "tune": tune, "seed": seed}.items() if v is not None}
+    folders = [*(runs or []), *_evaluate(_names(steerers), _names(models) or ["mini"], config, shared, quiet=quiet)]
+    if not folders:
+        raise UsageError("Name runs, or methods to run: vharness leaderboard --steerers ica,caa,conva --models mini.")
+    leaderboard = make_leaderboard(folders)
+    if stored is not None:
+        differences = stale(stored, leaderboard, tolerance=tolerance)
+        for difference in differences:
+            typer.secho(f"stale: {difference}", err=True, fg=typer.colors.RED)
+        typer.echo(f"{check} is {'stale' if differences else 'current'}.")
+        raise typer.Exit(1 if differences else 0)
+    shown = narrowed(leaderboard, only) if only else leaderboard
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            write_atomically(out / f"leaderboard.{name}", render_leaderboard(shown, name))
+    typer.echo(render_leaderboard(shown, output))
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _evaluate(
+    steerers: list[str], models: list[str], config: Path | None, shared: dict[str, Any], *, quiet: bool
+) -> list[Path]:
+    """Runs each method on each model, or finds the finished run of the same configuration."""
+    if not steerers:
+        return []
+    from valuebench_harness.harness.config import load_config, make_config
+    from valuebench_harness.harness.plan import default_folder, make_plan
+    from valuebench_harness.harness.progress import Reporter
+    from valuebench_harness.harness.session import execute
+
+    base = load_config(config) if config else {}
+    # All names are checked before the first model is loaded.
+    plans = [make_plan(make_config(**{**base, **shared, "model": m, "steerer": s})) for m in models for s in steerers]
+    report = Reporter(quiet=quiet)
+    folders = []
+    for plan in plans:
+        report.note(f"{plan.config.steerer} on {plan.config.model}")
+        folders.append(execute(plan, default_folder(plan), resume=True, report=report).folder)
+    return folders
