@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 from valuebench_harness.harness.records import Condition
+from valuebench_harness.harness.result_statistics import Doses, Statistics
 from valuebench_harness.harness.results import ConditionResult, Effect, Results
 from valuebench_harness.harness.run import Run
 from valuebench_harness.metrics.paired import Change
@@ -55,11 +56,11 @@ def render_csv(run: Run) -> str:
     writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in _rows(run.results):
-        writer.writerow({k: _inert(v) for k, v in row.items() if v is not None})
+        writer.writerow({k: inert(v) for k, v in row.items() if v is not None})
     return out.getvalue()
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
     """Keeps a spreadsheet from reading text as a formula (OWASP, CSV injection); numbers stay numbers."""
     if isinstance(value, str) and value.lstrip()[:1] in {"=", "+", "-", "@", "|", "%"}:
         return "'" + value
@@ -74,6 +75,8 @@ def _rows(results: Results) -> Iterator[Row]:
         yield {"condition": "base", "metric": "exam", **_rate(results.base_exam)}
     for result in (*results.conditions, *results.pooled):
         yield from _condition_rows(result)
+    if results.doses:
+        yield from _doses(results.doses)
     for condition, tasks in results.lm_eval.items():
         for task, metrics in tasks.items():
             for metric, number in metrics.items():
@@ -88,6 +91,8 @@ def _condition_rows(result: ConditionResult) -> Iterator[Row]:
     for metric, effect in effects.items():
         if effect:
             yield {**head, "metric": metric, **_effect(effect)}
+    for value, effect in result.csr_by_target.items():
+        yield {**head, "metric": "csr", "of": value, **_effect(effect)}
     if result.consistency:
         yield {**head, "metric": "consistency", **_rate(result.consistency.rate)}
         for when in ("before", "after"):
@@ -103,6 +108,34 @@ def _condition_rows(result: ConditionResult) -> Iterator[Row]:
         yield {**head, "metric": "orientation", "of": value, "estimate": after, "base": before}
     if result.steered_share is not None:
         yield {**head, "metric": "steered_share", "estimate": result.steered_share}
+    for metric, row in _statistics(result.statistics):
+        yield {**head, "metric": metric, **row}
+
+
+def _statistics(found: Statistics) -> Iterator[tuple[str, Row]]:
+    """What follows from a condition's numbers; a p or a yes or no of a test is in ``metrics.json``."""
+    if found.harmonic is not None:
+        yield "harmonic", {"estimate": found.harmonic}
+    if found.effectiveness:
+        yield "effectiveness", found.effectiveness.model_dump()
+    if found.entanglement_beyond_noise is not None:
+        yield "side_effects_beyond_noise", {"estimate": found.entanglement_beyond_noise}
+    if found.spill_over:
+        s = found.spill_over
+        yield "spill_over_slope", {"estimate": s.slope, "low": s.low, "high": s.high, "n": s.n}
+        yield "spill_over_off_theory", {"estimate": s.off_theory, "n": s.n}
+    if found.spread:
+        d = found.spread
+        yield "csr_over_draws", {"estimate": d.mean, "low": d.low, "high": d.high, "n": d.items}
+        yield "csr_between_draws", {"estimate": d.between_seeds, "n": d.seeds}
+
+
+def _doses(doses: Doses) -> Iterator[Row]:
+    """Monotone fits over strengths, all values pooled."""
+    for metric, curve in (("csr_fit", doses.control), ("fr_fit", doses.fluency)):
+        for strength, *ends in zip(doses.strengths, curve.fit, curve.low, curve.high, strict=True):
+            numbers = dict(zip(("estimate", "low", "high"), ends, strict=True))
+            yield {"condition": "all", "metric": metric, "strength": strength, "n": doses.items, **numbers}
 
 
 def _identity(condition: Condition) -> Row:

@@ -40,7 +40,7 @@ class Level:
             (str(r.condition.value), value): change
             for r in self.conditions
             for value, change in r.side_effects.items()
-            if value != r.condition.value and change.estimate is not None
+            if value not in r.condition.targets and change.estimate is not None
         }
 
 

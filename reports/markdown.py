@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.reports import story
@@ -17,7 +17,7 @@ from valuebench_harness.reports.table import Cell, Section, Table
 from valuebench_harness.reports.text import verdict_words
 
 ANSWER_LENGTH = 2_000
-_SPECIAL = re.compile(r"([\\`*_\[\]|~$])|^(\s*)([#+-]|\d+(?=[.)]))", re.MULTILINE)
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])|^(\s*)([#+-]|\d+(?=[.)](?:\s|$)))", re.MULTILINE)
 
 
 def render_markdown(run: Run) -> str:
@@ -32,7 +32,7 @@ def render_markdown(run: Run) -> str:
     for warning in story.warnings(run):
         lines += ["", f"> {escape(warning)}"]
     for section in sections(run, everything=True):
-        lines += ["", *_section(section)]
+        lines += ["", *section_lines(section)]
     lines += ["", "## Samples", "", "All of them are in `report.html` and `samples.parquet`."]
     for example in examples(run, best_level(run.results)):
         lines += ["", *_example(example)]
@@ -59,7 +59,8 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text.replace('|', chr(92) + '|')}{pad}{fence}"
 
 
-def _section(section: Section) -> Iterator[str]:
+def section_lines(section: Section) -> Iterator[str]:
+    """A section as lines of Markdown."""
     yield f"## {escape(section.title)}"
     for line in section.lead:
         yield from ("", escape(line))
@@ -110,3 +111,8 @@ def _answer(title: str, answer: Answer) -> Iterator[str]:
     yield f"{title} ({escape(verdict_words(answer))}):"
     yield ""
     yield f"<pre>{html.escape(cut(answer.sample.answer, ANSWER_LENGTH), quote=False) or '(empty)'}</pre>"
+
+
+def sections_markdown(title: str, parts: Iterable[Section]) -> str:
+    """Sections that are no run's, as a Markdown document."""
+    return "\n".join([f"# {escape(title)}", *(line for part in parts for line in ("", *section_lines(part)))]) + "\n"

@@ -18,8 +18,8 @@ class Pair:
 
     @property
     def on_target(self) -> bool:
-        """Whether the item is a dilemma of the value that is steered."""
-        return self.answer.document.kind == "dilemma" and self.answer.document.value == self.answer.condition.value
+        """Whether the item is a dilemma of a value that is steered."""
+        return self.answer.document.kind == "dilemma" and self.answer.document.value in self.answer.condition.targets
 
     @property
     def flipped(self) -> bool | None:

@@ -15,10 +15,13 @@ from valuebench_harness.metrics.rates import LEVEL
 from valuebench_harness.reports.cells import change_cell, rate_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.cost import cost_rows
+from valuebench_harness.reports.evidence import dose_response, evidence
 from valuebench_harness.reports.levels import Level, best_level, levels
 from valuebench_harness.reports.measures import results_table
 from valuebench_harness.reports.numbers import NONE, percent, rate_interval
+from valuebench_harness.reports.settled import settled
 from valuebench_harness.reports.table import Cell, Column, Section, Table, cells, short_names
+from valuebench_harness.reports.targets import by_target
 
 FEW = 4
 """Scenes named at each end."""
@@ -42,17 +45,23 @@ def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
         found = levels(results)
         if len(found) > 1:
             yield by_strength(found)
+        if results.doses:
+            yield dose_response(results.doses)
         for level in found:
             yield by_value(level, several=len(found) > 1, legend=level is found[-1])
         for level in found if everything else (best,):
+            if any(r.csr_by_target for r in level.conditions):
+                yield by_target(level, several=len(found) > 1)
             if level.off_target():
                 yield side_effects(level, several=len(found) > 1)
         if everything and best.pooled.exam:
             yield exam(best.pooled.exam)
+        yield evidence(best)
         if best.pooled.scenes:
             yield by_scene(best, everything=everything)
         if any(r.orientations for r in best.conditions):
             yield orientations(best, everything=everything)
+    yield from settled(results, everything=everything)
     if results.lm_eval:
         yield lm_eval(results)
     yield Section(
@@ -127,7 +136,7 @@ def side_effects(level: Level, *, several: bool) -> Section:
     rows = [
         (
             Cell(one_line(r.condition.value or "", 24)),
-            *(change_cell(r.side_effects.get(v), target=v == r.condition.value, heat=True) for v in measured),
+            *(change_cell(r.side_effects.get(v), target=v in r.condition.targets, heat=True) for v in measured),
         )
         for r in level.conditions
     ]

@@ -9,6 +9,7 @@ from valuebench_harness.harness.run import Run
 from valuebench_harness.metrics.paired import Change
 from valuebench_harness.metrics.rates import Rate
 from valuebench_harness.reports.clean import one_line
+from valuebench_harness.reports.evidence import margin_in_words
 from valuebench_harness.reports.levels import Level, best_level, levels
 from valuebench_harness.reports.numbers import change_in_words, percent, points
 
@@ -105,7 +106,8 @@ def _moved(effect: Effect) -> str:
         f"{percent(effect.before.estimate)} to {percent(after.estimate)} ({change_in_words(change)}{_bounds(after)})"
     )
     if not change.shown or change.estimate is None:
-        return f"did not move measurably: {words}"
+        least = f"; {points(change.detectable).lstrip('+')} points would be shown in 80% of such runs"
+        return f"did not move measurably: {words}{least if change.detectable is not None else ''}"
     return f"{'rose' if change.estimate > 0 else 'fell'} from {words}"
 
 
@@ -127,7 +129,8 @@ def _exam(pooled: ConditionResult) -> Iterator[str]:
         return
     gated, ungated = pooled.exam.gated, pooled.exam.ungated
     if ungated is None:
-        yield f"exam {_from_to(gated)}"
+        margin = margin_in_words(pooled.statistics.exam)
+        yield f"exam {_from_to(gated)}{f', {margin}' if margin else ''}"
         return
     yield (
         f"exam {percent(gated.before.estimate)} → {percent(ungated.after.estimate)} without the gate, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -54,7 +54,7 @@ def report(run: Run, width: int) -> Group:
     ]
     parts += [Text(f"! {warning}", style="yellow") for warning in story.warnings(run)]
     for section in sections(run):
-        parts += [Text(""), *_section(section, width)]
+        parts += [Text(""), *section_parts(section, width)]
     level = best_level(run.results)
     found = examples(run, level)
     if found:
@@ -62,7 +62,8 @@ def report(run: Run, width: int) -> Group:
     return Group(*parts)
 
 
-def _section(section: Section, width: int) -> Iterator[RenderableType]:
+def section_parts(section: Section, width: int) -> Iterator[RenderableType]:
+    """A section as rich renderables, within ``width`` columns."""
     yield Text(section.title, style="bold")
     yield from (Text(line) for line in section.lead)
     if section.table:
@@ -87,7 +88,7 @@ def _tables(table: Table, width: int) -> Iterator[RenderableType]:
         left_out.append(table.columns[spared].name)
     yield _rich(table, chosen, widths)
     if left_out:
-        yield Text(f"No room here for: {', '.join(reversed(left_out))}; see report.html.", style="dim")
+        yield Text(f"No room here for: {', '.join(reversed(left_out))}; other formats hold them.", style="dim")
 
 
 def _folds(widths: list[int], width: int) -> Iterator[list[int]]:
@@ -164,3 +165,13 @@ def verdict_words(answer: Answer) -> str:
     if fr:
         words.append(fr.label or "fluency unscored")
     return ", ".join(words)
+
+
+def sections_text(parts: Iterable[Section]) -> str:
+    """Sections that are no run's, as text for standard output."""
+    width = min(MAX_WIDTH, shutil.get_terminal_size((MAX_WIDTH, 24)).columns)
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=sys.stdout.isatty(), legacy_windows=False)
+    for number, section in enumerate(parts):
+        console.print(Group(*([Text("")] if number else []), *section_parts(section, width)), soft_wrap=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).rstrip()

@@ -29,6 +29,18 @@ def test_doctor_looks_at_everything_and_shows_no_secret(vharness: Command, monke
     assert done.code == (1 if any(c["level"] == "fail" for c in found.values()) else 0)
 
 
+def test_a_malformed_file_of_model_names_fails(
+    vharness: Command, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folders / "models.yaml").write_text("mine: {idd: a/b}")
+    monkeypatch.setenv("VHARNESS_MODELS", str(own_folders / "models.yaml"))
+    done = vharness("doctor", "--format", "json")
+    found = {c["name"]: c for c in json.loads(done.out)}
+    assert found["model names"]["level"] == "fail"
+    assert "Did you mean 'id'?" in found["model names"]["found"]
+    assert done.code == 1
+
+
 def test_a_cache_folder_that_cannot_be_written_fails(
     vharness: Command, own_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

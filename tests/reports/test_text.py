@@ -52,7 +52,7 @@ def test_a_wide_terminal_still_gets_100_columns(run: Run) -> None:
 def test_columns_left_out_are_named(run: Run) -> None:
     assert "No room here for:" not in _printed(run, 100)
     narrow = " ".join(_printed(run, 70).split())
-    assert "unscored" in narrow.split("No room here for: ")[1].split("; see report.html.")[0]
+    assert "unscored" in narrow.split("No room here for: ")[1].split("; other formats hold them.")[0]
 
 
 def test_changes_whose_interval_covers_zero_are_marked(tmp_path: Path) -> None:

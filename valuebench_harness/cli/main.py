@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from valuebench_harness import __version__
-from valuebench_harness.cli import ask, cache, data, doctor, evaluate, fit, listing, report
+from valuebench_harness.cli import (
+    ask,
+    cache,
+    causal,
+    check,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    fit,
+    judge,
+    leaderboard,
+    listing,
+    lm_eval,
+    report,
+)
 from valuebench_harness.errors import VharnessError
 
 INTERRUPTED = 130
@@ -28,10 +43,18 @@ app = typer.Typer(
 app.command("eval", help="Measure a steering method beside the unsteered model.")(evaluate.run)
 app.command("try", help="Ask one question: the base's answer beside the steered one.")(ask.run)
 app.command("fit", help="Fit a method for some values and keep the artifacts.")(fit.run)
+app.command("check", help="Prove a steerer right, or say what it does wrong.")(check.run)
 app.command("report", help="Show a run again, in any format.")(report.run)
+app.command("compare", help="Compare two runs, or a run and a baseline, on the same items.")(compare.run)
+app.command("leaderboard", help="Rank methods on the same items.")(leaderboard.run)
 app.command("ls", help="List tasks, steerers, models or runs.")(listing.run)
+app.add_typer(causal.app, name="causal", help="Value graphs: collect, discover, score, show, advise.")
+app.add_typer(judge.app, name="judge", help="Judge answers again; hold a judge against people.")
 app.add_typer(data.app, name="data", help="List, fetch and check data sets.")
 app.add_typer(cache.app, name="cache", help="Show, trim or clear the cache.")
+app.command("lm-eval", help="lm-eval's own command line, with steered models in it.", context_settings=lm_eval.CONTEXT)(
+    lm_eval.run
+)
 app.command("doctor", help="What is installed, which device, which data, and what would fail.")(doctor.run)
 
 
@@ -55,7 +78,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # where a letter cannot be shown, a mark stands for it
     try:
-        app()
+        app(prog_name="vharness")  # whatever it was started as
     except VharnessError as error:
         typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)
