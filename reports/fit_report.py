@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from valuebench_harness.errors import IncompleteError
 from valuebench_harness.harness.fit_study.records import FitStudy
 from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.reports.clean import clean
-from valuebench_harness.reports.fit_figures import Picture, pictures
+from valuebench_harness.reports.fit_figures import pictures
 from valuebench_harness.reports.fit_sections import fit_sections, headline, setting
 from valuebench_harness.reports.numbers import percent, seconds
+from valuebench_harness.reports.page import render_page
+from valuebench_harness.reports.pictures import Picture
 
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"
 FIGURES = "figures"
 PLACES = {"cosines-layers": "cosines"}
 """Figures that stand in another figure's part."""
@@ -51,15 +47,13 @@ def write_fit_report(study: FitStudy, out: Path) -> Path:
 
 def render_fit(study: FitStudy, drawn: list[Picture]) -> str:
     """The page; all text of models and users is escaped, figures are inside as images that cannot run."""
-    css = _template("report.css") + _template("fit_report.css")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     by_part: dict[str, list[Picture]] = {}
     for picture in drawn:
         by_part.setdefault(PLACES.get(picture.key, picture.key), []).append(picture)
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return environment.from_string(_template("fit_report.html.j2")).render(
-        policy=f"{POLICY}; style-src 'sha256-{digest}'",
-        css=Markup(css),  # noqa: S704 - our own files
+    return render_page(
+        "fit_report.html.j2",
+        css=("report.css", "fit_report.css"),
+        images=True,
         headline=headline(study),
         setting=clean(setting(study)),
         tiles=_tiles(study),
@@ -112,7 +106,3 @@ def _facts(study: FitStudy) -> list[tuple[str, str]]:
 
 def _source(picture: Picture) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.svg.encode()).decode()}"
-
-
-def _template(name: str) -> str:
-    return (files("valuebench_harness.reports") / "templates" / name).read_text(encoding="utf-8")

@@ -208,3 +208,10 @@ def test_workers_evaluate_once_and_say_the_same(
     assert shared.parseoutcomes() == alone.parseoutcomes()
     assert shared.parseoutcomes()["failed"] >= 2
     assert len(run_folders()) == before + 1
+
+
+def test_the_command_line_goes_before_the_ini_file(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nvharness_compare = main\n")
+    assert project.runpytest_inprocess("--vharness-save=main").ret == 0
+    project.runpytest_inprocess().assert_outcomes(passed=6)
+    project.runpytest_inprocess("--vharness-compare=").assert_outcomes(passed=1)

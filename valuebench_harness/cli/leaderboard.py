@@ -10,6 +10,9 @@ import typer
 from valuebench_harness.cli import options as o
 from valuebench_harness.errors import UsageError
 
+CHOICES = frozenset({"tune", "tune_target", "match_kl", "strength"})
+"""Keys that choose a strength."""
+
 FILES = ("md", "csv", "json", "html")
 
 
@@ -26,6 +29,9 @@ def run(
     limit: Annotated[int | None, typer.Option("--limit", help="At most so many items of each task and value.")] = None,
     tune: Annotated[
         bool | None, typer.Option("--tune", help="Choose strengths on other items first.", show_default=False)
+    ] = None,
+    match_kl: Annotated[
+        float | None, typer.Option("--match-kl", help="Compare at this KL from the base, in nats a token.")
     ] = None,
     seed: o.Seed = None,
     only: Annotated[
@@ -47,7 +53,8 @@ def run(
     from valuebench_harness.reports.leaderboard import narrowed, render_leaderboard
 
     stored = read_leaderboard(check) if check else None
-    shared = {k: v for k, v in {"values": values, "limit": limit, "tune": tune, "seed": seed}.items() if v is not None}
+    keys = {"values": values, "limit": limit, "tune": tune, "match_kl": match_kl, "seed": seed}
+    shared = {key: value for key, value in keys.items() if value is not None}
     folders = [*(runs or []), *_evaluate(_names(steerers), _names(models) or ["mini"], config, shared, quiet=quiet)]
     if not folders:
         raise UsageError("Name runs, or methods to run: vharness leaderboard --steerers ica,caa,conva --models mini.")
@@ -66,6 +73,15 @@ def run(
     typer.echo(render_leaderboard(shown, output))
 
 
+def _fitting(steerer: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """The keys without the choice of a strength, for methods that are only on or off."""
+    from valuebench_harness.steerers.registry import make_steerer
+
+    if make_steerer(steerer).strengths != "switch":
+        return keys
+    return {key: value for key, value in keys.items() if key not in CHOICES}
+
+
 def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
@@ -81,9 +97,9 @@ def _evaluate(
     from valuebench_harness.harness.progress import Reporter
     from valuebench_harness.harness.session import execute
 
-    base = load_config(config) if config else {}
+    base = {**(load_config(config) if config else {}), **shared}
     # All names are checked before the first model is loaded.
-    plans = [make_plan(make_config(**{**base, **shared, "model": m, "steerer": s})) for m in models for s in steerers]
+    plans = [make_plan(make_config(**_fitting(s, base), model=m, steerer=s)) for m in models for s in steerers]
     report = Reporter(quiet=quiet)
     folders = []
     for plan in plans:

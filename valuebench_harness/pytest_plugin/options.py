@@ -101,9 +101,11 @@ def read_options(config: pytest.Config) -> Options:
     for metric in metrics:
         if metric not in METRIC_IDS:
             raise unknown_name("metric in --vharness-metrics", metric, METRIC_IDS)
+    # What is asked for on the command line goes before what the ini file always asks for.
+    asked = {name for name in ("save", "compare") if config.getoption(f"--vharness-{name}") is not None}
     options = Options(
-        save=text("save"),
-        compare=text("compare"),
+        save="" if asked == {"compare"} else text("save"),
+        compare="" if asked == {"save"} else text("compare"),
         update=flag("update"),
         update_new=flag("update-new"),
         baselines=config.rootpath / text("baselines"),
