@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from valuebench_harness.harness.records import BASE, Condition, Document
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.reports.clean import clean, cut
+from valuebench_harness.reports.touch import steered_layers, touch
 
 ANSWER_LENGTH = 20_000
 """Characters of an answer that a page holds."""
@@ -31,16 +32,30 @@ def sample_data(run: Run) -> dict[str, JsonValue]:
 
     Returns:
         ``conditions`` and ``documents`` as objects; ``texts``; and ``samples`` as columns of equal
-        length: numbers of condition, document, answer text and reason text, the sample of the base
-        on the same item (-1 for none), and labels ("" for what no judge was asked).
+        length: numbers of condition, document, answer text, reason text and of the text that says what
+        steering did, the sample of the base on the same item (-1 for none), and labels ("" for what
+        no judge was asked).
     """
     conditions = {c: n for n, c in enumerate(run.conditions)}
     documents = {d: n for n, d in enumerate(run.documents)}
+    layers = {c.id: steered_layers(c, run.info.fits) for c in run.conditions.values()}
     texts = _Texts()
     base: dict[tuple[str, int], int] = {}
     columns: dict[str, list[JsonValue]] = {
         name: []
-        for name in ("condition", "document", "repeat", "text", "reason", "base", "csr", "fr", "stance", "exam")
+        for name in (
+            "condition",
+            "document",
+            "repeat",
+            "text",
+            "reason",
+            "touch",
+            "base",
+            "csr",
+            "fr",
+            "stance",
+            "exam",
+        )
     }
     for number, answer in enumerate(run.answers()):
         sample = answer.sample
@@ -53,6 +68,7 @@ def sample_data(run: Run) -> dict[str, JsonValue]:
             "repeat": sample.repeat,
             "text": texts.number(_text(answer)),
             "reason": texts.number(_reasons(answer)),
+            "touch": texts.number(touch(answer, layers[sample.condition])),
             "base": -1 if sample.condition == BASE.id else base.get(item, -1),
             **{asks: _label(answer, asks) for asks in ("csr", "fr", "stance")},
             "exam": _exam(answer),

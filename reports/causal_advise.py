@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from valuebench_harness.causal.advise import Advice, Wish
 from valuebench_harness.causal.estimates import Estimate
+from valuebench_harness.causal.graph import ValueGraph
+from valuebench_harness.reports.causal_discover import left_out
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.markdown import sections_markdown
 from valuebench_harness.reports.numbers import NONE
@@ -19,19 +21,20 @@ TITLE = "Which setting to use"
 NAME_LENGTH = 28
 
 
-def advise_text(rows: Sequence[Advice], wish: Wish, top: int) -> str:
+def advise_text(rows: Sequence[Advice], wish: Wish, graph: ValueGraph, top: int) -> str:
     """For a terminal."""
-    return sections_text(advise_sections(rows, wish, top))
+    return sections_text(advise_sections(rows, wish, graph, top))
 
 
-def advise_markdown(rows: Sequence[Advice], wish: Wish, top: int) -> str:
+def advise_markdown(rows: Sequence[Advice], wish: Wish, graph: ValueGraph, top: int) -> str:
     """GitHub's Markdown."""
-    return sections_markdown(TITLE, advise_sections(rows, wish, top))
+    return sections_markdown(TITLE, advise_sections(rows, wish, graph, top))
 
 
-def advise_json(rows: Sequence[Advice], wish: Wish) -> str:
-    """All rows, in their order."""
-    return json.dumps({"wish": wish.model_dump(), "ranking": [row.model_dump() for row in rows]}, indent=1)
+def advise_json(rows: Sequence[Advice], wish: Wish, graph: ValueGraph) -> str:
+    """All rows, in their order, and the graph that foretells."""
+    content = {"wish": wish.model_dump(), "graph": graph.model_dump(), "ranking": [row.model_dump() for row in rows]}
+    return json.dumps(content, indent=1)
 
 
 def advise_csv(rows: Sequence[Advice], wish: Wish) -> str:
@@ -54,7 +57,7 @@ def advise_csv(rows: Sequence[Advice], wish: Wish) -> str:
     return out.getvalue()
 
 
-def advise_sections(rows: Sequence[Advice], wish: Wish, top: int) -> Iterator[Section]:
+def advise_sections(rows: Sequence[Advice], wish: Wish, graph: ValueGraph, top: int) -> Iterator[Section]:
     """The parts of the report."""
     wanted = [f"raise {one_line(v, NAME_LENGTH)}" for v in wish.up]
     wanted += [f"lower {one_line(v, NAME_LENGTH)}" for v in wish.down]
@@ -82,6 +85,7 @@ def advise_sections(rows: Sequence[Advice], wish: Wish, top: int) -> Iterator[Se
             f"setting, or settings of a role, resampled). Kept: the interval lies within ±{wish.margin:g}.",
             "Foretold: by the graph from the training answers. The best of many measured settings looks better than "
             "it is; confirm it on answers of its own.",
+            *left_out(graph.about),
         ),
     )
 

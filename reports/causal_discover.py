@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from valuebench_harness.causal.distances import Agreement, Distances
@@ -66,7 +66,7 @@ def _edges(graph: ValueGraph) -> Section:
         )
         for e in ordered
     )
-    remarks = list(_left_out(about))
+    remarks = list(left_out(about))
     if marks := ", ".join(f"{mark} {meaning}" for mark, meaning in MARKS.items() if mark in {e.mark for e in ordered}):
         remarks.append(f"{marks}.")
     if any(e.stability is not None for e in graph.edges):
@@ -97,12 +97,13 @@ def _method(graph: ValueGraph) -> Iterator[str]:
         yield f"Against the graph from observation alone: {counts}."
 
 
-def _left_out(about: dict[str, Any]) -> Iterator[str]:
+def left_out(about: Mapping[str, Any]) -> Iterator[str]:
+    """What a graph was found without: values that no search can use, and rows with a missing orientation."""
     if out := about.get("values_left_out"):
         named = "; ".join(f"{one_line(value, NAME_LENGTH)} ({one_line(why, 60)})" for value, why in out.items())
-        yield f"Values left out: {named}."
+        yield f"Values left out of the graph: {named}."
     if rows := about.get("rows_left_out"):
-        yield f"Rows left out because an orientation is missing: {rows}."
+        yield f"Rows left out of the search because an orientation is missing: {rows}."
 
 
 def _distances(compared: dict[str, Distances]) -> Section:

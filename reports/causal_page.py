@@ -82,9 +82,9 @@ def render_page(score: Score) -> str:
         js=Markup(js),  # noqa: S704
         score=score,
         drawings=[drawing(name, graph) for name, graph in graphs.items()],
-        groups=list(_groups(score)),
+        groups=list(effect_groups(score)),
         values=[one_line(value, NAME_LENGTH) for value in score.values],
-        rows=list(_rows(score)),
+        rows=list(steering_rows(score)),
         noise=[number(score.noise_ratio[value]) for value in score.values],
         choices=list(_choices(score)),
         origin=_origin(score.graph),
@@ -99,7 +99,8 @@ def _origin(graph: ValueGraph) -> str:
     return ", ".join(f"{key} {one_line(str(graph.about[key]), 100)}" for key in said if key in graph.about) or "given"
 
 
-def _groups(score: Score) -> Iterator[Group]:
+def effect_groups(score: Score) -> Iterator[Group]:
+    """Figures 4 to 7: of each graph and way of steering, the two frequencies."""
     for name, effects in {THIS: score.effects, **score.references}.items():
         for kind, steering in STEERINGS.items():
             found: Effects = getattr(effects, kind)
@@ -114,7 +115,8 @@ def _bar(kind: str, estimate: Estimate) -> Bar:
     return Bar(kind, point, low, high, with_interval(estimate))
 
 
-def _rows(score: Score) -> Iterator[tuple[str, list[tuple[Proportions, str, str]], str]]:
+def steering_rows(score: Score) -> Iterator[tuple[str, list[tuple[Proportions, str, str]], str]]:
+    """Table 4: of each setting its name, a cell a value (shares in training, cosine, in words), and the mean cosine."""
     for setting, cells in score.steering_table.items():
         shown = [(cell.train, number(cell.cosine.estimate), _words(cell.train)) for cell in cells.values()]
         yield one_line(setting, NAME_LENGTH), shown, number(score.mean_similarity[setting].estimate)

@@ -11,6 +11,7 @@ from valuebench_harness.causal.choices import Moved
 from valuebench_harness.causal.effects import Effects
 from valuebench_harness.causal.estimates import Estimate
 from valuebench_harness.causal.score import GraphEffects, Score
+from valuebench_harness.reports.causal_discover import left_out
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.markdown import sections_markdown
 from valuebench_harness.reports.numbers import NONE, percent, rate_interval
@@ -105,7 +106,7 @@ def _foretold(score: Score) -> Section:
             f"is {made}. How often did values change along that it says should (expected), and others (unexpected)?",
         ),
         Table(columns, tuple(rows)),
-        _remarks(score.effects),
+        (*left_out(score.graph.about), *_remarks(score.effects)),
     )
 
 

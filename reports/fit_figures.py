@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.fit_study.records import CosineMap, FitStudy, SizePoint, ValueFit
 from valuebench_harness.metrics.rates import Rate
 from valuebench_harness.reports.clean import one_line
+from valuebench_harness.reports.pictures import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    Picture,
+    check_drawing,
+    new_figure,
+    picture,
+    tidy,
+    two_sided_colours,
+)
+from valuebench_harness.reports.rate_figure import Series, rates_by_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREY, INK = "#2f7fd6", "#e08214", "#8a94a3", "#1a2028"
-METHODS = (GREY, BLUE, ORANGE, "#2a9d6a", "#a0529c", "#c0392b")
-"""The unsteered model comes first."""
 
 PANEL = (2.3, 1.75)
 """Inches of one value's panel."""
 
 PANELS_A_ROW = 5
 MAPS_A_ROW = 6
-DPI = 150
 NAME_LENGTH = 24
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure in both formats.
-
-    Attributes:
-        key: name of its files.
-        caption: what it shows, for those who cannot see it as well.
-        png: bytes.
-        svg: text.
-    """
-
-    key: str
-    caption: str
-    png: bytes
-    svg: str
 
 
 def pictures(study: FitStudy) -> list[Picture]:
@@ -62,41 +48,41 @@ def pictures(study: FitStudy) -> list[Picture]:
 
 def _pictures(study: FitStudy) -> Iterator[Picture]:
     values = study.values
-    yield _picture(
+    yield picture(
         "accuracy",
         "Accuracy of a linear classifier by layer, with 95% intervals; filled points are steered layers.",
         _panels(values, _accuracy, "layer", "accuracy"),
     )
     if study.cosines:
         main = main_map(study)
-        yield _picture(
+        yield picture(
             "cosines",
             f"Cosines between the values' directions at layer {main.layer} (ConVA's Fig. 5).",
             _one_map(study, main),
         )
     if len(study.cosines) > 1:
-        yield _picture(
+        yield picture(
             "cosines-layers", "The same at every layer, values in the same order (ConVA's Fig. 14).", _all_maps(study)
         )
     if any(v.gate for v in values):
-        yield _picture(
+        yield picture(
             "gate",
             "Gate scores of the value's dilemmas (blue) and of exam questions (orange) (ConVA's Fig. 3).",
             _panels(values, _gate, "g(x)", "share"),
         )
-    yield _picture(
+    yield picture(
         "sizes",
         "Accuracy on held-out pairs by number of training pairs, with 95% intervals.",
         _panels(values, _sizes, "training pairs", "accuracy"),
     )
     if any(v.control for v in values):
-        yield _picture(
+        yield picture(
             "control",
             "Control success by number of training pairs, with 95% intervals (ConVA's Appendix B).",
             _panels(values, _control, "training pairs", "control success"),
         )
     if study.runs:
-        yield _picture(
+        yield picture(
             "runs", "Control success and fluency by value, with 95% intervals (ConVA's Fig. 2).", _runs(study)
         )
 
@@ -112,12 +98,12 @@ def main_map(study: FitStudy) -> CosineMap:
 def _panels(values: Sequence[ValueFit], draw: Callable[[Axes, ValueFit], None], x: str, y: str) -> Figure:
     columns = min(PANELS_A_ROW, len(values))
     rows = -(-len(values) // columns)
-    figure = _figure(max(columns * PANEL[0], 3.6), rows * PANEL[1] + 0.4)
+    figure = new_figure(max(columns * PANEL[0], 3.6), rows * PANEL[1] + 0.4)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax, value in zip(axes.flat, values, strict=False):
         ax.set_title(one_line(value.value, NAME_LENGTH), fontsize=9, loc="left", color=INK)
         draw(ax, value)
-        _tidy(ax)
+        tidy(ax)
     for ax in list(axes.flat)[len(values) :]:
         ax.set_visible(False)
     figure.supxlabel(x, fontsize=9)
@@ -184,7 +170,7 @@ def _band(ax: Axes, x: Sequence[float], rates: Sequence[Rate]) -> None:
 
 def _one_map(study: FitStudy, one: CosineMap) -> Figure:
     n = len(study.values)
-    figure = _figure(3.6 + 0.46 * n, 0.9 + 0.46 * n)
+    figure = new_figure(3.6 + 0.46 * n, 0.9 + 0.46 * n)
     ax = figure.subplots()
     image = _map(ax, one)
     names = [one_line(v.value, NAME_LENGTH) for v in study.values]
@@ -215,7 +201,7 @@ def _one_map(study: FitStudy, one: CosineMap) -> Figure:
 def _all_maps(study: FitStudy) -> Figure:
     columns = min(MAPS_A_ROW, len(study.cosines))
     rows = -(-len(study.cosines) // columns)
-    figure = _figure(1.75 * columns, 1.95 * rows)
+    figure = new_figure(1.75 * columns, 1.95 * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.set_visible(False)
@@ -231,13 +217,7 @@ def _all_maps(study: FitStudy) -> Figure:
 def _map(ax: Axes, one: CosineMap) -> Any:
     for side in ax.spines.values():
         side.set_visible(False)
-    return ax.imshow(np.asarray(one.cosines), cmap=_colours(), vmin=-1, vmax=1)
-
-
-def _colours() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("orange-blue", [ORANGE, "#ffffff", BLUE])
+    return ax.imshow(np.asarray(one.cosines), cmap=two_sided_colours(), vmin=-1, vmax=1)
 
 
 def _cosine(cosine: float) -> str:
@@ -248,77 +228,7 @@ def _cosine(cosine: float) -> str:
 
 
 def _runs(study: FitStudy) -> Figure:
-    names = [v.value for v in study.values]
-    figure = _figure(max(6.0, 1.05 * len(names)), 4.6)
-    for ax, title, which in zip(
-        figure.subplots(2, 1, sharex=True), ("control success", "fluency"), ("csr", "fr"), strict=True
-    ):
-        for k, run in enumerate(study.runs):
-            rates: dict[str, Rate] = getattr(run, which)
-            shift = (k - (len(study.runs) - 1) / 2) * 0.7 / max(len(study.runs), 2)
-            there = [(i + shift, rates[name]) for i, name in enumerate(names) if name in rates]
-            x, y = [i for i, _ in there], [_number(r) for _, r in there]
-            gaps = [
-                [v - (r.low if r.low is not None else v) for v, (_, r) in zip(y, there, strict=True)],
-                [(r.high if r.high is not None else v) - v for v, (_, r) in zip(y, there, strict=True)],
-            ]
-            colour, label = METHODS[k % len(METHODS)], one_line(run.name, 60)
-            ax.errorbar(x, y, yerr=gaps, fmt="o", markersize=5, color=colour, elinewidth=1.4, label=label)
-        ax.set_ylim(-0.03, 1.05)
-        ax.set_ylabel(title, fontsize=9)
-        _tidy(ax)
-    ax.set_xticks(range(len(names)), [one_line(n, NAME_LENGTH) for n in names], rotation=30, ha="right", fontsize=8.5)
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=8.5, frameon=False)
-    return figure
-
-
-# Matplotlib
-
-
-def check_drawing() -> None:
-    """Refuses where matplotlib is missing.
-
-    Raises:
-        UsageError: it is.
-    """
-    if find_spec("matplotlib") is None:
-        raise UsageError("A fit's report draws with matplotlib: pip install 'valuebench-harness[plots]'.")
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _picture(key: str, caption: str, figure: Figure) -> Picture:
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the places are found: they need not be looked for again in each format
-    png, svg = io.BytesIO(), io.StringIO()
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    with _same_each_time():
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    return Picture(key, caption, png.getvalue(), svg.getvalue())
-
-
-@contextmanager
-def _same_each_time() -> Iterator[None]:
-    """Ids in the SVG that do not change from one drawing to the next."""
-    from matplotlib import rc_context
-
-    with rc_context({"svg.hashsalt": "valuebench-harness"}):
-        yield
-
-
-def _tidy(ax: Axes) -> None:
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_color(GREY)
-    ax.tick_params(labelsize=8, color=GREY)
+    return rates_by_value([v.value for v in study.values], [Series(run.name, run.csr, run.fr) for run in study.runs])
 
 
 def _number(rate: Rate) -> float:

@@ -11,7 +11,7 @@ from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.reports.clean import clean
 from valuebench_harness.reports.fit_figures import pictures
 from valuebench_harness.reports.fit_sections import fit_sections, headline, setting
-from valuebench_harness.reports.numbers import percent, seconds
+from valuebench_harness.reports.numbers import percent, ranges, seconds
 from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.pictures import Picture
 
@@ -74,21 +74,10 @@ def _tiles(study: FitStudy) -> list[tuple[str, str, str]]:
     total = sum(v.seconds for v in study.values)
     return [
         ("Best layer's accuracy", percent(min(best)), f"the lowest value; the highest {percent(max(best))}"),
-        ("Steered layers", _ranges(layers), spread),
+        ("Steered layers", ranges(layers) or "none", spread),
         ("Training pairs", f"{min(v.n_pairs for v in study.values)}", "a value, at least"),
         ("Time to fit", seconds(total), f"{len(study.values)} values"),
     ]
-
-
-def _ranges(layers: list[int]) -> str:
-    """``1-3, 7``"""
-    parts: list[list[int]] = []
-    for layer in layers:
-        if parts and layer == parts[-1][-1] + 1:
-            parts[-1].append(layer)
-        else:
-            parts.append([layer])
-    return ", ".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in parts) or "none"
 
 
 def _facts(study: FitStudy) -> list[tuple[str, str]]:

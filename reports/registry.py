@@ -18,6 +18,7 @@ FORMATS = {
     "md": "valuebench_harness.reports.markdown:render_markdown",
     "csv": "valuebench_harness.reports.data:render_csv",
     "html": "valuebench_harness.reports.html:render_html",
+    "tex": "valuebench_harness.reports.tex:render_tex",
 }
 """Format to the function that renders it, imported when it is used."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -107,6 +108,8 @@ def train(
     Raises:
         UsageError: the loss is not finite, no answer fits the model, or memory runs out.
     """
+    # peft imports bitsandbytes where it is installed, which warns on some CPUs of a kernel that is not used here.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from peft.tuners.lora import LoraLayer
 
     kept = [example for example in examples if len(example.prompt) + len(example.answer) <= model.max_length]

@@ -30,6 +30,8 @@ PEERS = (
     Peer("repeng", ("repeng==0.4.0", "numpy<2", "torch"), "run_repeng.py"),
 )
 
+GIES = Peer("gies", ("gies==0.0.3", "numpy"), "run_gies.py")
+
 
 def python_of(peer: Peer, root: Path) -> Path:
     """The interpreter of a peer's environment, which is made where it is missing."""

@@ -163,6 +163,8 @@
   function sideOf(title, s) {
     const made = element("section", "side");
     made.append(element("h4", "", title), element("p", "labels", labels(s)), element("div", "text", textOf(s) || "(empty)"));
+    const touch = texts[samples.touch[s]];
+    if (touch) made.insertBefore(element("p", "touch", touch), made.lastChild);
     const reason = texts[samples.reason[s]];
     if (reason) made.append(element("p", "reason", `Judge \u2013 ${reason}`));
     return made;

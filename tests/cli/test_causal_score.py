@@ -92,6 +92,16 @@ def test_aimed_settings_stand_beside_the_best(vharness: Command, tables: tuple[P
     assert "aimed down" in " ".join(vharness(*base).out.split())
 
 
+def test_figures_are_drawn_beside_the_report(vharness: Command, tables: tuple[Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = vharness("causal", "score", "--train", tables[0], "--test", tables[1], "--figures", tmp_path / "figures")
+    assert done.code == 0, done.err
+    assert "Does the graph foretell" in done.out
+    for key in ("effects", "steering", "best"):
+        assert (tmp_path / "figures" / f"{key}.png").read_bytes().startswith(b"\x89PNG")
+        assert (tmp_path / "figures" / f"{key}.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
 def test_single_answers_tell_of_consistency(vharness: Command, tables: tuple[Path, Path], tmp_path: Path) -> None:
     said = {"part": "test", "value": "v0", "role": "x", "label": "yes", "score": 1.0}
     rows = [

@@ -40,6 +40,19 @@ def test_the_other_formats_and_a_picture(vharness: Command, stored: Path, tmp_pa
     assert (tmp_path / "s.md").read_text(encoding="utf-8").startswith("# What the settings move")
 
 
+def test_figures_go_into_a_folder(vharness: Command, stored: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = vharness("causal", "show", stored, "--figures", tmp_path / "deep" / "figures", "--format", "csv")
+    assert done.code == 0, done.err
+    names = {f"{key}.{ending}" for key in ("effects", "steering", "best") for ending in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "deep" / "figures").iterdir()} == names
+    assert all(name in done.err for name in names)
+    assert done.out.startswith("setting,value,")
+    taken = vharness("causal", "show", stored, "--figures", stored)
+    assert taken.code == 2
+    assert "score.json cannot be written to: File exists" in taken.err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("{", "not a score"), ("{}", "not a score"), (None, "No score at")],

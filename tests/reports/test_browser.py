@@ -121,6 +121,8 @@ def test_both_answers_stand_side_by_side(run: Run, opened: Opener) -> None:
     base, steered = page.locator("#detail .side").all()
     assert base.locator("h4").inner_text() == "Base"
     assert base.locator(".text").inner_text() != steered.locator(".text").inner_text()
+    assert base.locator(".touch").count() == 0
+    assert steered.locator(".touch").inner_text() == "Steered at layers 1-2. Gate open."
     a, b = base.bounding_box(), steered.bounding_box()
     assert a is not None
     assert b is not None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from valuebench_harness.reports.numbers import percent, points, seconds
+from valuebench_harness.reports.numbers import percent, points, ranges, seconds
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,9 @@ def test_points_carry_their_sign(change: float | None, text: str) -> None:
 )
 def test_seconds(duration: float, text: str) -> None:
     assert seconds(duration) == text
+
+
+def test_ranges_join_neighbours() -> None:
+    assert ranges((1, 2, 3, 7)) == "1-3, 7"
+    assert ranges((4,)) == "4"
+    assert ranges(()) == ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from valuebench_harness.cli import data_generate
 from valuebench_harness.cli import options as o
 from valuebench_harness.cli import render as r
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from valuebench_harness.harness.progress import Advance
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+app.command("generate")(data_generate.generate)
 
 PARTS = {
     "pairs_straightforward": "straightforward pairs",

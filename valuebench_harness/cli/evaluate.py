@@ -70,7 +70,7 @@ def run(
     out: o.Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
-    output: Annotated[str, typer.Option("--format", help="text, json, md, csv or html.")] = "text",
+    output: Annotated[str, typer.Option("--format", help="text, json, md, csv, html or tex.")] = "text",
     quiet: o.Quiet = False,
 ) -> None:
     """Measures a steering method beside the unsteered model."""

@@ -87,7 +87,7 @@ def _before_the_page(runs: list[Path]) -> tuple[RunRates, ...]:
     """Reads the runs, and looks for what draws, before anything is fitted."""
     from valuebench_harness.harness.fit_study.run_rates import run_rates
     from valuebench_harness.harness.run import Run
-    from valuebench_harness.reports.fit_figures import check_drawing
+    from valuebench_harness.reports.pictures import check_drawing
 
     check_drawing()
     return run_rates([Run(folder) for folder in runs])

@@ -43,7 +43,7 @@ def rescore(
     max_unscored: Annotated[
         float | None, typer.Option("--max-unscored", help="Share above which to exit with 3. [as the run]")
     ] = None,
-    output: Annotated[str, typer.Option("--format", help="text, json, md, csv or html.")] = "text",
+    output: Annotated[str, typer.Option("--format", help="text, json, md, csv, html or tex.")] = "text",
     quiet: o.Quiet = False,
 ) -> None:
     """Judge a run's answers again, without the model."""

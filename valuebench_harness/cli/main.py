@@ -24,7 +24,9 @@ from valuebench_harness.cli import (
     leaderboard,
     listing,
     lm_eval,
+    priority,
     report,
+    robustness,
 )
 from valuebench_harness.errors import VharnessError
 
@@ -47,6 +49,8 @@ app.command("check", help="Prove a steerer right, or say what it does wrong.")(c
 app.command("report", help="Show a run again, in any format.")(report.run)
 app.command("compare", help="Compare two runs, or a run and a baseline, on the same items.")(compare.run)
 app.command("leaderboard", help="Rank methods on the same items.")(leaderboard.run)
+app.command("priority", help="Set a prompt against a steering method: which of them wins?")(priority.run)
+app.command("robustness", help="Ask the same items another way: how much of an effect stays?")(robustness.run)
 app.command("ls", help="List tasks, steerers, models or runs.")(listing.run)
 app.add_typer(causal.app, name="causal", help="Value graphs: collect, discover, score, show, advise.")
 app.add_typer(judge.app, name="judge", help="Judge answers again; hold a judge against people.")

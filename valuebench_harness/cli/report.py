@@ -9,15 +9,18 @@ import typer
 
 from valuebench_harness.errors import UsageError
 
-SUFFIXES = {".json": "json", ".md": "md", ".csv": "csv", ".html": "html", ".txt": "text"}
+SUFFIXES = {".json": "json", ".md": "md", ".csv": "csv", ".html": "html", ".tex": "tex", ".txt": "text"}
 
 
 def run(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run; see 'vharness ls runs'.")],
     output: Annotated[
-        str | None, typer.Option("--format", help="text, json, md, csv or html. [by --out's ending, else text]")
+        str | None, typer.Option("--format", help="text, json, md, csv, html or tex. [by --out's ending, else text]")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Draw every figure as PNG and SVG into this folder.")
+    ] = None,
 ) -> None:
     """Shows a stored run; the model is not needed."""
     from valuebench_harness.harness.run import load_run
@@ -25,7 +28,12 @@ def run(
 
     chosen = output or SUFFIXES.get(out.suffix.lower() if out else "", "text")
     check_format(chosen)
-    text = render(load_run(folder), chosen)
+    stored = load_run(folder)
+    text = render(stored, chosen)
+    if figures is not None:
+        from valuebench_harness.reports.run_figures import write_figures
+
+        typer.echo(f"Written: {', '.join(map(str, write_figures(stored, figures)))}", err=True)
     if out is None:
         typer.echo(text)
         return

@@ -23,7 +23,19 @@ GRAMMAR_MADE = frozenset({"mini"})
 """Families whose texts come from a grammar: of them no natural wording is asked."""
 
 NATURAL_ONLY = frozenset(
-    {"templates", "duplicates", "vocabulary", "leakage", "scenes", "control", "forms", "size", "options", "bias"}
+    {
+        "templates",
+        "duplicates",
+        "vocabulary",
+        "leakage",
+        "scenes",
+        "control",
+        "context",
+        "forms",
+        "size",
+        "options",
+        "bias",
+    }
 )
 """Checks that ask nothing sensible of a grammar's few dozen acts: they recur in all items, so that
 an act is known by its length, and the grammar's own parser, not its wording, tells them apart."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from valuebench_harness.data.context_words import FREQUENT, MAX_ONE_SIDED, MIN_PAIRS, one_sided_words
 from valuebench_harness.data.matching import match_option
 from valuebench_harness.data.schemas import ContrastivePair, Demonstration, Dilemma, QuestionnaireItem
 from valuebench_harness.data.stems import words
@@ -198,6 +199,16 @@ def check_pairs(pairs: Sequence[ContrastivePair], *, controlled: bool) -> list[F
                 f"{len(low)} pairs share under {MIN_CONTROLLED_OVERLAP:.0%} of their words {[p.id for p in low[:8]]}",
             )
         )
+        if len(pairs) >= MIN_PAIRS:
+            positive, negative = one_sided_words(pairs)
+            out.append(
+                _finding(
+                    "context",
+                    max(len(positive), len(negative)) <= MAX_ONE_SIDED,
+                    f"of {FREQUENT} frequent words of a side the other lacks {len(positive)} {positive[:6]} and "
+                    f"{len(negative)} {negative[:6]} (at most {MAX_ONE_SIDED})",
+                )
+            )
     if len(pairs) >= 10:
         acc = blind_pair_accuracy(pairs)
         out.append(

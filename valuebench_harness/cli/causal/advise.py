@@ -47,9 +47,9 @@ def run(
         )
     rows = advise(trained, tested, foretells, wish, seed)
     forms: dict[str, Callable[[], str]] = {
-        "text": lambda: report.advise_text(rows, wish, top),
-        "md": lambda: report.advise_markdown(rows, wish, top),
-        "json": lambda: report.advise_json(rows, wish),
+        "text": lambda: report.advise_text(rows, wish, foretells, top),
+        "md": lambda: report.advise_markdown(rows, wish, foretells, top),
+        "json": lambda: report.advise_json(rows, wish, foretells),
         "csv": lambda: report.advise_csv(rows, wish),
     }
     o.show(forms, form, out)

@@ -23,6 +23,9 @@ Collection = Annotated[
     typer.Option("--collection", help="Folder of a collection. [this folder, or the newest in vharness-runs]"),
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead.")]
+Figures = Annotated[
+    Path | None, typer.Option("--figures", help="Draw Figure 4, Table 4's bars and Table 3's pies into this folder.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of the bootstrap.", min=0)]
 
 

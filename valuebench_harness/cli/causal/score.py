@@ -39,6 +39,7 @@ def run(
     answers: Annotated[
         Path | None, typer.Option("--answers", help="A collection's answers.parquet: Table 2 and consistency as well.")
     ] = None,
+    figures: o.Figures = None,
     seed: o.Seed = 0,
     form: Annotated[
         str | None, typer.Option("--format", help="text, json, csv or md. [by --out's ending, else text]")
@@ -52,7 +53,11 @@ def run(
     from valuebench_harness.causal.table import read_table
     from valuebench_harness.causal.targets import read_targets
     from valuebench_harness.reports import causal_score as report
+    from valuebench_harness.reports.causal_figures import write_figures
+    from valuebench_harness.reports.pictures import check_drawing
 
+    if figures is not None:
+        check_drawing()
     trained, tested = read_table(train), read_table(test)
     found = score(
         trained,
@@ -67,6 +72,8 @@ def run(
     )
     if answers is not None:
         found = found.model_copy(update={"answers": answer_consistency(answers)})
+    if figures is not None:
+        typer.echo(f"Written: {', '.join(map(str, write_figures(found, figures)))}", err=True)
     forms = {
         "text": lambda: report.score_text(found),
         "json": lambda: found.model_dump_json(indent=1),

@@ -19,6 +19,7 @@ def run(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw the graph beside the references: .png, .svg or .pdf.")
     ] = None,
+    figures: o.Figures = None,
     form: Annotated[
         str | None, typer.Option("--format", help="html, text, json, csv or md. [by --out's ending, else html]")
     ] = None,
@@ -41,6 +42,10 @@ def run(
 
         draw_graphs({"this graph": found.graph, **found.reference_graphs}, plot)
         typer.echo(f"Written: {plot}", err=True)
+    if figures is not None:
+        from valuebench_harness.reports.causal_figures import write_figures
+
+        typer.echo(f"Written: {', '.join(map(str, write_figures(found, figures)))}", err=True)
     forms: dict[str, Callable[[], str]] = {
         "html": lambda: render_page(found),
         "text": lambda: report.score_text(found),

@@ -19,6 +19,8 @@ from valuebench_harness.metrics.rates import Rate
 
 LEADERBOARD_SCHEMA = 1
 RANKED_BY = "success"
+FIXED = frozenset({"shipped", "given"})
+"""Strengths that are the same on every machine; those that are chosen on answers may differ with the last digit."""
 
 
 class Ranked(Record):
@@ -153,7 +155,8 @@ def read_leaderboard(path: Path) -> Leaderboard:
 def stale(stored: Leaderboard, fresh: Leaderboard, *, tolerance: float) -> list[str]:
     """How a stored leaderboard differs from one made now, in words; empty where it is current.
 
-    Methods, questions, model and strengths must be the same, rates within ``tolerance``; times are not compared.
+    Methods, questions, model and fixed strengths must be the same, rates within ``tolerance``; times are not
+    compared.
     """
     out = []
     if len(stored.boards) != len(fresh.boards):
@@ -174,7 +177,9 @@ def stale(stored: Leaderboard, fresh: Leaderboard, *, tolerance: float) -> list[
 
 def _moved(old: Entry, new: Entry, tolerance: float) -> list[str]:
     out = []
-    if old.strengths != new.strengths:
+    if old.chosen != new.chosen:
+        out.append(f"its strengths are {new.chosen}, stored {old.chosen}")
+    elif old.chosen in FIXED and old.strengths != new.strengths:
         out.append("its strengths changed")
     for name in ("csr", "fr", "success", "exam", "consistency", "side_effects"):
         a, b = (_number(getattr(entry, name)) for entry in (old, new))
