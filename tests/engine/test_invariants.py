@@ -209,14 +209,14 @@ class TestPositions:
             assert list(generate(model, rows, batch_size)[0].token_ids) == expected
 
     def test_scopes_differ(self, model: SteeredModel) -> None:
+        """By likelihoods: a model of random weights may repeat one token whatever is done to it."""
         prompt = question(model)
-        texts = {
-            generate(model, [GenerationRow(prompt, SteerPlan((add(model, 1, norm=40.0, scope=TokenScope(kind)),)))])[
-                0
-            ].token_ids
+        plans = [
+            SteerPlan((add(model, 1, norm=40.0, scope=TokenScope(kind)),))
             for kind in ("all", "prompt", "generated", "last-prompt")
-        }
-        assert len(texts) >= 3
+        ]
+        scores = model.loglikelihoods([LoglikelihoodRow(prompt, " yes it is so", plan) for plan in plans])
+        assert len({round(score.logprob, 3) for _, score in scores}) == len(plans)
 
     def test_cached_decoding_equals_recomputation(self, model: SteeredModel) -> None:
         rows = mixed_rows(model, 20)
@@ -251,6 +251,9 @@ class TestPadding:
         rows = [TextRow(text) for text in prompts(8)]
         layers = [0, model.n_layers - 1]
         together = model.capture(rows, layers, reduce=reduce)
+        # Linear attention solves a system for each chunk of 64 tokens, and padding moves the chunks' borders.
+        linear = "linear_attention" in (getattr(model.model.config, "layer_types", None) or ())
+        tolerance = 5e-3 if linear else 2e-4
         for i, row in enumerate(rows):
             alone = model.capture([row], layers, reduce=reduce)[0]
-            np.testing.assert_allclose(together[i], alone, atol=2e-4)
+            np.testing.assert_allclose(together[i], alone, atol=tolerance)
