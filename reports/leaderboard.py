@@ -36,9 +36,18 @@ def render_leaderboard(leaderboard: Leaderboard, output: str) -> str:
     Raises:
         UsageError: for an unknown format.
     """
+    check_leaderboard_format(output)
+    return LEADERBOARD_FORMATS[output](leaderboard)
+
+
+def check_leaderboard_format(output: str) -> None:
+    """Refuses a format that does not exist, before anything is run.
+
+    Raises:
+        UsageError: for an unknown one.
+    """
     if output not in LEADERBOARD_FORMATS:
         raise unknown_name("format", output, LEADERBOARD_FORMATS)
-    return LEADERBOARD_FORMATS[output](leaderboard)
 
 
 def narrowed(leaderboard: Leaderboard, text: str) -> Leaderboard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from valuebench_harness.errors import UsageError
 CHOICES = frozenset({"tune", "tune_target", "match_kl", "strength"})
 """Keys that choose a strength."""
 
+RANDOM = "random"
 FILES = ("md", "csv", "json", "html")
 
 
@@ -34,6 +36,9 @@ def run(
         float | None, typer.Option("--match-kl", help="Compare at this KL from the base, in nats a token.")
     ] = None,
     seed: o.Seed = None,
+    floor: Annotated[
+        bool, typer.Option("--floor/--no-floor", help="Run random:METHOD beside each method that has directions.")
+    ] = True,
     only: Annotated[
         str | None, typer.Option("--only", help="Show only models and methods whose name holds this.")
     ] = None,
@@ -50,12 +55,14 @@ def run(
     """Ranks methods on the same items."""
     from valuebench_harness.harness.leaderboard.board import make_leaderboard, read_leaderboard, stale
     from valuebench_harness.harness.store import write_atomically
-    from valuebench_harness.reports.leaderboard import narrowed, render_leaderboard
+    from valuebench_harness.reports.leaderboard import check_leaderboard_format, narrowed, render_leaderboard
 
+    check_leaderboard_format(output)
     stored = read_leaderboard(check) if check else None
     keys = {"values": values, "limit": limit, "tune": tune, "match_kl": match_kl, "seed": seed}
     shared = {key: value for key, value in keys.items() if value is not None}
-    folders = [*(runs or []), *_evaluate(_names(steerers), _names(models) or ["mini"], config, shared, quiet=quiet)]
+    methods = _with_floors(_names(steerers)) if floor else _names(steerers)
+    folders = [*(runs or []), *_evaluate(methods, _names(models) or ["mini"], config, shared, quiet=quiet)]
     if not folders:
         raise UsageError("Name runs, or methods to run: vharness leaderboard --steerers ica,caa,conva --models mini.")
     leaderboard = make_leaderboard(folders)
@@ -80,6 +87,21 @@ def _fitting(steerer: str, keys: dict[str, Any]) -> dict[str, Any]:
     if make_steerer(steerer).strengths != "switch":
         return keys
     return {key: value for key, value in keys.items() if key not in CHOICES}
+
+
+def _with_floors(steerers: list[str]) -> list[str]:
+    """The methods, and for each that has directions the same with random ones: what any push of that size does."""
+    from valuebench_harness.steerers.registry import make_steerer
+
+    out = list(steerers)
+    for name in steerers:
+        floor = f"{RANDOM}:{name}"
+        if name.startswith(RANDOM) or "+" in name or floor in out:
+            continue
+        with suppress(UsageError):  # prompts and weights have no direction
+            make_steerer(floor)
+            out.append(floor)
+    return out
 
 
 def _names(text: str | None) -> list[str]:
