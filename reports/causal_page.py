@@ -5,13 +5,9 @@ A reader clicks a value and sees what a change of it is expected to move, and wh
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from pydantic import JsonValue
 
@@ -25,8 +21,8 @@ from valuebench_harness.reports.browser import script_json
 from valuebench_harness.reports.causal_score import number, p_text, with_interval
 from valuebench_harness.reports.causal_svg import NAME_LENGTH, drawing, name_lines, pie
 from valuebench_harness.reports.clean import one_line
+from valuebench_harness.reports.page import render_page
 
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'"
 THIS = "this graph"
 PIE_NAME = 9
 STEERINGS = {"prompt": "role prompts", "sae": "settings"}
@@ -71,15 +67,13 @@ class Choice:
     pies: tuple[Pie, ...]
 
 
-def render_page(score: Score) -> str:
+def render_score(score: Score) -> str:
     """The whole page."""
-    css, js = _template("report.css") + _template("causal.css"), _template("causal.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     graphs = {THIS: score.graph, **score.reference_graphs}
-    return environment.from_string(_template("causal.html.j2")).render(
-        policy=f"{POLICY}; style-src '{_hash(css)}'; script-src '{_hash(js)}'",
-        css=Markup(css),  # noqa: S704 - our own files
-        js=Markup(js),  # noqa: S704
+    return render_page(
+        "causal.html.j2",
+        css=("report.css", "causal.css"),
+        js="causal.js",
         score=score,
         drawings=[drawing(name, graph) for name, graph in graphs.items()],
         groups=list(effect_groups(score)),
@@ -170,12 +164,3 @@ def _data(score: Score) -> JsonValue:
 def _effects(score: Score, kind: str) -> Effects:
     found: Effects = getattr(score.effects, kind)
     return found
-
-
-def _template(name: str) -> str:
-    return (files("valuebench_harness.reports") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """A source of a content security policy that allows one inline element."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -18,7 +18,7 @@ from valuebench_harness.causal.graph import ValueGraph, from_pairs
 from valuebench_harness.causal.score import Score, score
 from valuebench_harness.causal.simulation import simulate
 from valuebench_harness.causal.table import OrientationTable
-from valuebench_harness.reports.causal_page import render_page
+from valuebench_harness.reports.causal_page import render_score
 from valuebench_harness.reports.causal_svg import drawing, pie
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def scored() -> Score:
 
 @pytest.fixture(scope="module")
 def page_text(scored: Score) -> str:
-    return render_page(scored)
+    return render_score(scored)
 
 
 class _Tags(HTMLParser):

@@ -17,10 +17,10 @@ from valuebench_harness.pytest_plugin.state import state_of
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.markdown import section_lines
 from valuebench_harness.reports.numbers import percent
+from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.table import Cell, Column, Section, Table
 from valuebench_harness.reports.text import section_parts
 
-TEMPLATES = Path(__file__).parent / "templates"
 GOOD = frozenset({"passed", "better", "equivalent", "no difference shown", "updated"})
 NUMBERS = ("csr", "fr", "exam", "consistency", "side_effects")
 
@@ -93,7 +93,4 @@ def _summary_of_github(sections: Sequence[Section]) -> None:
 
 def page(sections: Sequence[Section]) -> str:
     """The tables as a self-contained page; all text is escaped."""
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("session.html.j2").render(sections=sections)
+    return render_page("session.html.j2", css=("report.css", "session.css"), sections=sections)

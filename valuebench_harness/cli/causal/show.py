@@ -31,7 +31,7 @@ def run(
     from valuebench_harness.causal.score import Score
     from valuebench_harness.data.reading import explain, read_text
     from valuebench_harness.reports import causal_score as report
-    from valuebench_harness.reports.causal_page import render_page
+    from valuebench_harness.reports.causal_page import render_score
 
     try:
         found = Score.model_validate_json(read_text(score, "score"))
@@ -47,7 +47,7 @@ def run(
 
         typer.echo(f"Written: {', '.join(map(str, write_figures(found, figures)))}", err=True)
     forms: dict[str, Callable[[], str]] = {
-        "html": lambda: render_page(found),
+        "html": lambda: render_score(found),
         "text": lambda: report.score_text(found),
         "json": lambda: found.model_dump_json(indent=1),
         "csv": lambda: report.score_csv(found),
