@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,6 +167,8 @@ class Stopping(Steerer[Settings]):
 
 
 def test_ctrl_c_says_how_to_go_on(evaluate: Command, own_folders: Path) -> None:
+    # A shell starts what runs in its background with Ctrl-C switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     (own_folders / "stopping.py").write_text(STOPPING)
     (own_folders / "stop").touch()
     options = ("--quiet", "--max-unscored", "1")
@@ -174,6 +177,7 @@ def test_ctrl_c_says_how_to_go_on(evaluate: Command, own_folders: Path) -> None:
     assert stopped.lines == ["Stopped. What was finished is kept; --resume goes on."]
     (own_folders / "stop").unlink()
     assert evaluate(*options, "--resume", steerer="stopping.py:Stopping").code == 0
+    signal.signal(signal.SIGINT, before)
 
 
 class TestPaidJudge:

@@ -120,7 +120,8 @@ def test_finished_runs_are_found_again_and_written(made: tuple[Robustness, Path]
         run_robustness(planned(changes=("upper",), seed=1), folder, QUIET)
 
 
-def test_every_format_names_every_change(made: tuple[Robustness, Path]) -> None:
+def test_every_format_names_every_change(made: tuple[Robustness, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     for output in ("text", "md"):
         text = render_robustness(made[0], output)
         assert all(words in text for words in ("as they are", "behind a counter-prompt", "in capitals", "caa"))
