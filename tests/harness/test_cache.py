@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -99,6 +101,20 @@ def test_two_processes_share_a_cache(tmp_path: Path) -> None:
     cache = Cache(path)
     assert cache.sizes() == {"answer": 2 * 40 * 5 + 40}
     assert cache.get(["shared-7", "a-3-2", "b-39-4"]) == {"shared-7": 7, "a-3-2": ["a", 3, 2], "b-39-4": ["b", 39, 4]}
+
+
+def test_many_find_a_new_cache_at_once(tmp_path: Path) -> None:
+    together = Barrier(4)
+
+    def work(me: str) -> int:
+        for i in range(30):
+            together.wait()
+            Cache(tmp_path / f"{i}.sqlite").put("answer", {me: i})
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, "abcd")) == 4
+    assert all(Cache(tmp_path / f"{i}.sqlite").sizes() == {"answer": 4} for i in range(30))
 
 
 @pytest.mark.parametrize("content", [b"this is no database, but long enough to be taken for one" * 40, b"\x00" * 8192])

@@ -17,6 +17,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from valuebench_harness.data.sources import home
 from valuebench_harness.errors import UsageError
 
@@ -44,9 +46,7 @@ class Cache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self._unusable(error) from error
-        with self._open() as db, db:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute(SCHEMA)
+        self._prepare()
 
     def get(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those keys that are there.
@@ -116,6 +116,19 @@ class Cache:
                 f"The cache at {self.path} cannot be trimmed ({error}). 'vharness cache clear' deletes it whole."
             ) from error
         return removed
+
+    def _prepare(self) -> None:
+        """Makes the file, one process at a time.
+
+        Switching to a write-ahead log takes a lock that SQLite does not wait for: of two processes that both find a
+        new file, one would be told at once that the database is locked.
+        """
+        try:
+            with FileLock(f"{self.path}.lock"), self._open() as db, db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute(SCHEMA)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
