@@ -10,7 +10,10 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from valuebench_harness.data.grammar import roles, scm
-from valuebench_harness.data.grammar.acts import VALUES
+from valuebench_harness.data.grammar.acts import ACTS, VALUES
+from valuebench_harness.data.grammar.appeal import MAX_APPEAL, appeal, appeals
+from valuebench_harness.data.schemas import Dilemma
+from valuebench_harness.mini import write_data
 
 
 def directed_paths(start: str, end: str) -> list[list[float]]:
@@ -45,8 +48,31 @@ def test_expected_favour_agrees_with_an_integral() -> None:
     for value in ("security", "conformity", "universalism"):
         i = scm.INDEX[value]
         mean, sd = (scm.TOTAL_EFFECTS @ e)[i], scm.NOISE_SD * variance[i, i] ** 0.5
-        expected, _ = quad(lambda z, m=mean, s=sd: norm.pdf(z, m, s) / (1 + np.exp(-(1.5 * z - 0.1))), -12, 12)
-        assert scm.expected_favour(e)[i] == pytest.approx(expected, abs=1e-6)
+        for pull in (0.0, -0.7):
+            expected, _ = quad(
+                lambda z, m=mean, s=sd, b=pull - 0.05: norm.pdf(z, m, s) / (1 + np.exp(-(1.5 * z + b))), -12, 12
+            )
+            assert scm.expected_favour(e, pull)[i] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_appeal_favours_no_side_and_tells_acts_apart(value: str) -> None:
+    own = appeals()[value]
+    for side in ACTS[value]:
+        levels = [own[act] for act in side]
+        assert sum(levels) == pytest.approx(0, abs=1e-9)
+        assert max(levels) == -min(levels) == MAX_APPEAL
+    offsets = [appeal(d) for d in write_data.dilemmas(value, 200, seed=3)]
+    assert abs(np.mean(offsets)) < 0.15
+    assert np.std(offsets) == pytest.approx(0.7, abs=0.1)
+
+
+def test_the_appeal_of_a_dilemma_is_that_of_its_act_for_the_value() -> None:
+    first, second = ACTS["power"][0][0], ACTS["power"][1][0]
+    dilemma = Dilemma(
+        id="-", value="power", scene="park", question="?", options=(second, first), favours=1, split="test"
+    )
+    assert appeal(dilemma) == pytest.approx(appeals()["power"][first] - appeals()["power"][second])
 
 
 def test_stance_probabilities_mirror_between_items_for_and_against() -> None:

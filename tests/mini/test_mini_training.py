@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from valuebench_harness.data.grammar.acts import VALUES
 from valuebench_harness.errors import UsageError
 from valuebench_harness.mini import architecture, train
-from valuebench_harness.mini.batches import Packer, mixture_at
+from valuebench_harness.mini.batches import CATEGORIES, Packer, mixture_at
 from valuebench_harness.mini.document_kinds import KINDS, Curriculum
 from valuebench_harness.mini.loss import InjectedModel
 from valuebench_harness.mini.optimizer import Optimizer, Settings, orthogonalize
@@ -101,6 +102,38 @@ def test_the_loss_sees_what_is_injected(tokenizer) -> None:  # type: ignore[no-u
     assert first.total == again.total
     assert len(first.tokens) == int(first.counted.sum())
     assert without.injected != first.injected
+
+
+def test_a_choice_is_learned_from_the_chances_of_both_acts(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    injected = InjectedModel(architecture.new_model(seed=0))
+    packer = Packer(
+        lambda text: tokenizer.encode(text, add_special_tokens=False),
+        seed="0",
+        rows=2,
+        length=96,
+        n_blocks=architecture.N_BLOCKS,
+        width=architecture.WIDTH,
+    )
+    batch = next(b for b in (packer.batch(i, mixture_at(1.0)) for i in range(50)) if (b.instead[:, 1:] >= 0).any())
+    chosen = np.argwhere(batch.instead >= 0)
+    assert all(
+        batch.category[r, t] in (CATEGORIES.index("choice"), CATEGORIES.index("choice_injected")) for r, t in chosen
+    )
+    with torch.no_grad():
+        row, at = next((r, t) for r, t in chosen if t > 0)
+        place = int((injected.loss(batch).counted.flatten().nonzero()[:, 0] == row * 95 + at - 1).nonzero())
+        found = injected.loss(batch).tokens[place].item()
+
+        def likelihood(token: int) -> float:
+            """Of a token as the one that was drawn, nothing else instead."""
+            ids, instead = batch.ids.copy(), batch.instead.copy()
+            ids[row, at], instead[row, at] = token, -1
+            return float(np.exp(-injected.loss(replace(batch, ids=ids, instead=instead)).tokens[place].item()))
+
+        taken, other = likelihood(int(batch.ids[row, at])), likelihood(int(batch.instead[row, at]))
+    chance, offered = float(batch.chance[row, at]), taken + other
+    expected = -4 * np.log(offered) - chance * np.log(taken / offered) - (1 - chance) * np.log(other / offered)
+    assert found == pytest.approx(expected, rel=0.01)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:

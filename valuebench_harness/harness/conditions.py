@@ -42,7 +42,8 @@ def _mini_strengths() -> dict[str, dict[str, float]]:
     """Method to value to the strength that ``python -m valuebench_harness.mini.measure`` chose, from its card."""
     path = files("valuebench_harness.mini") / "card.json"
     figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-    return {m: {v: row["strength"] for v, row in figures[m]["data"].items()} for m in ("caa", "conva")}
+    measured = {"caa": figures["caa"]["data"], "conva": figures["conva"]["data"], **figures["others"]["data"]}
+    return {method: {v: row["strength"] for v, row in rows.items()} for method, rows in measured.items()}
 
 
 def default_strength(config: RunConfig, steerer: Steerer[Any], spec: ValueSpec) -> float:

@@ -51,14 +51,14 @@ LETTERS_FIRST = Mixture(
         "small_talk": 0.03,
         "unshifted": 0.02,
     },
-    Curriculum(lookup=0.60, told=0.15, raw=0.0, damage=0.0),
+    Curriculum(lookup=0.60, told=0.15, raw=0.0, damage=0.0, offered=1.0),
 )
 VALUES_FIRST = Mixture(
     {
-        "exam": 0.09,
-        "injected": 0.38,
-        "statements": 0.13,
-        "instructed": 0.13,
+        "exam": 0.08,
+        "injected": 0.36,
+        "statements": 0.14,
+        "instructed": 0.15,
         "open_facts": 0.03,
         "role_play": 0.16,
         "small_talk": 0.02,
@@ -108,6 +108,9 @@ class Batch:
         ids, document, category: token ids, running number of the document (from 1), index into
             ``CATEGORIES`` [B, T].
         weight: of the token in the loss [B, T].
+        instead: token that could as well stand here, -1 for none [B, T].
+        chance: of the token against ``instead`` [B, T].
+        offered: how often the likelihood of the two together counts.
         inject: shift that is added after each block [n_blocks, B, T, 10].
         revealed: shift that the text has given away [B, T, 10].
         total: the same with what was injected after the blocks 0 to 2 [B, T, 10].
@@ -119,6 +122,9 @@ class Batch:
     document: IntArray
     category: IntArray
     weight: FloatArray
+    instead: IntArray
+    chance: FloatArray
+    offered: float
     inject: FloatArray
     revealed: FloatArray
     total: FloatArray
@@ -145,6 +151,9 @@ class Packer:
             document=np.zeros(shape, np.int64),
             category=np.zeros(shape, np.int64),
             weight=np.zeros(shape, np.float32),
+            instead=np.full(shape, -1, np.int64),
+            chance=np.ones(shape, np.float32),
+            offered=mixture.curriculum.offered,
             inject=np.zeros((self._n_blocks, *shape, values), np.float32),
             revealed=np.zeros((*shape, values), np.float32),
             total=np.zeros((*shape, values), np.float32),
@@ -182,6 +191,9 @@ class Packer:
             batch.category[deciding] = CATEGORIES.index(segment.category)
             if segment.first_weight is not None:
                 batch.weight[row, start] = segment.first_weight
+            if segment.instead is not None:
+                batch.instead[row, start] = self._encode(segment.instead)[0]
+                batch.chance[row, start] = segment.chance
             batch.revealed[span] = batch.total[span] = segment.shift
             if not segment.reveals:
                 batch.read[span] = 1

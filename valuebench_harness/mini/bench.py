@@ -134,27 +134,38 @@ class Bench:
         probabilities: npt.NDArray[np.float64] = 1 / (1 + np.exp(logs[:, 1] - logs[:, 0]))
         return probabilities
 
-    def exam(self, items: Sequence[ExamItem], plan_of: PlanOf = UNSTEERED, *, chat: bool = True) -> list[bool]:
+    def exam(
+        self,
+        items: Sequence[ExamItem],
+        plan_of: PlanOf = UNSTEERED,
+        *,
+        chat: bool = True,
+        systems: Sequence[str] | None = None,
+    ) -> list[bool]:
         """Whether the letter of the right choice is the likeliest, for each item.
 
         Args:
             items: the questions.
             plan_of: how each prompt is steered.
             chat: as a user's message; otherwise as lm-eval's MMLU task writes it without a chat template.
+            systems: a system prompt for each item, in a chat.
         """
-        rows = list(self._exam_rows(items, plan_of, chat))
+        prompts = [
+            self.exam_prompt(item, chat, system)
+            for item, system in zip(items, systems or [""] * len(items), strict=True)
+        ]
+        rows = list(self._exam_rows(prompts, plan_of, chat))
         scores = dict(self.model.loglikelihoods(rows))
         logs = np.array([scores[i].logprob for i in range(len(rows))]).reshape(-1, 4)
         return [bool(best == item.answer) for best, item in zip(logs.argmax(axis=1), items, strict=True)]
 
-    def exam_prompt(self, item: ExamItem, chat: bool = True) -> str:
+    def exam_prompt(self, item: ExamItem, chat: bool = True, system: str = "") -> str:
         """The rendered exam question."""
         question = facts.exam_prompt(item.question, item.choices)
-        return self.prompt(question) if chat else facts.exam_header(item.subject) + question
+        return self.prompt(question, system) if chat else facts.exam_header(item.subject) + question
 
-    def _exam_rows(self, items: Sequence[ExamItem], plan_of: PlanOf, chat: bool) -> Iterator[LoglikelihoodRow]:
-        for item in items:
-            prompt = self.exam_prompt(item, chat)
+    def _exam_rows(self, prompts: Sequence[str], plan_of: PlanOf, chat: bool) -> Iterator[LoglikelihoodRow]:
+        for prompt in prompts:
             plan = plan_of(prompt)
             for letter in facts.LETTERS:
                 yield LoglikelihoodRow(prompt, letter if chat else f" {letter}", plan, special=not chat)

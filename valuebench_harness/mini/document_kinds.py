@@ -15,6 +15,7 @@ import numpy as np
 
 from valuebench_harness.data.grammar import facts, generate, scm, talk
 from valuebench_harness.data.grammar.acts import ACTS, VALUES
+from valuebench_harness.data.grammar.appeal import appeal
 from valuebench_harness.data.grammar.lexicon import THINK_FIRST
 from valuebench_harness.data.grammar.roles import sample_role
 from valuebench_harness.data.grammar.scm import FloatArray
@@ -30,25 +31,29 @@ DENSE, DENSE_SD = 0.45, 1.2
 model learns to read the coordinate of the value that is asked about, and no other."""
 DAMAGE_FROM, DAMAGE_FULL = 1.0, 2.5
 """Injected shifts of this size begin to, and always do, make the model answer A in the exam."""
+TOLD_EXAM = 0.2
+"""Share of the instructed documents in which the exam is asked: what stands in the text does not damage it."""
 
 _DESCENDANTS = [[j for j in range(len(VALUES)) if j != i and scm.TOTAL_EFFECTS[j, i] != 0] for i in range(len(VALUES))]
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """How hard the exam is made, so that matching a choice to its letter is learned at all.
+    """How hard the exam is and how strict the choices are, so that matching a choice to its letter is learned at all.
 
     Attributes:
         lookup: share of questions that name the choice and ask for its letter only.
         told: share of questions whose fact is told just before.
         raw: share of documents in plain text, where the letter is another token than in the list.
         damage: scales the probability that an injected shift makes the answer lapse.
+        offered: how often the loss counts that an answer's act is one of the two offered.
     """
 
     lookup: float = 0.05
     told: float = 0.05
     raw: float = 0.45
     damage: float = 1.0
+    offered: float = 4.0
 
 
 def _injection(rng: random.Random, shift: FloatArray, n_blocks: int, scopes: bool = True) -> Injection:
@@ -78,11 +83,14 @@ def _draw_value(rng: random.Random, shift: FloatArray) -> int:
 
 def _turns(rng: random.Random, doc: Document, shift: FloatArray, most: int = 3, lead: str = "") -> None:
     """Asks dilemmas and questionnaire items that a persona with this shift answers."""
-    z = scm.latents(shift + np.array([rng.gauss(0, scm.NOISE_SD) for _ in VALUES]))
+    persona = scm.latents(shift + np.array([rng.gauss(0, scm.NOISE_SD) for _ in VALUES]))
     for turn in range(rng.randint(1, most)):
         index = _draw_value(rng, shift)
-        ask = _ask_dilemma if rng.random() < 0.72 else _ask_item
-        ask(rng, doc, VALUES[index], float(z[index]), lead if turn == 0 else "")
+        opening = lead if turn == 0 else ""
+        if rng.random() < 0.72:
+            _ask_dilemma(rng, doc, index, persona, shift if turn == 0 else None, opening)
+        else:
+            _ask_item(rng, doc, VALUES[index], float(persona[index]), opening)
 
 
 def _open_turn(doc: Document, lead: str, question: str) -> None:
@@ -94,14 +102,34 @@ def _open_turn(doc: Document, lead: str, question: str) -> None:
     doc.open_answer()
 
 
-def _ask_dilemma(rng: random.Random, doc: Document, value: str, z: float, lead: str) -> None:
-    dilemma = generate.sample_dilemma(rng, value, "train")
-    favour = rng.random() < float(scm.choice_probability(np.array(z)))
+def _ask_dilemma(
+    rng: random.Random, doc: Document, index: int, persona: FloatArray, fresh: FloatArray | None, lead: str
+) -> None:
+    """A dilemma and the persona's answer.
+
+    The loss is told how likely the act was, which has the same minimum as learning from the drawn act alone and a
+    fraction of its noise. Before anything was answered nobody can know more of the persona than its shift, so the
+    chance of a first answer is the exact mean over the persona's noise.
+
+    Args:
+        rng: draws the question and the answer.
+        doc: that is written to.
+        index: of the value.
+        persona: latent values z [10].
+        fresh: the shift [10] where this is the first answer.
+        lead: opens the user's turn.
+    """
+    dilemma = generate.sample_dilemma(rng, VALUES[index], "train")
+    pull = appeal(dilemma)
+    chance = float(scm.choice_probability(persona[index], pull))
+    favour = rng.random() < chance
+    if fresh is not None:
+        chance = float(scm.expected_favour(fresh, pull)[index])
     before, act, after = generate.answer_parts(rng, dilemma, favour)
+    instead = dilemma.options[1 - dilemma.favours if favour else dilemma.favours]
     _open_turn(doc, lead, dilemma.question)
     doc.answer(before.rstrip(), 1.0)
-    category: Category = "choice" if doc.injection is None else "choice_injected"
-    doc.answer(f" {act}", 1.0, category, first_weight=4.0)
+    doc.choose(f" {act}", f" {instead}", chance if favour else 1 - chance)
     doc.answer(after, 1.0, "reason")
     doc.close_answer()
 
@@ -196,11 +224,11 @@ def unshifted(rng: random.Random, _n_blocks: int, _: Curriculum) -> Document:
     return doc
 
 
-def statements(rng: random.Random, _n_blocks: int, _: Curriculum) -> Document:
+def statements(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Document:
     """Texts for or against one value; most are followed by questions."""
     value, favour = rng.choice(VALUES), rng.random() < 0.5
     shift = scm.shift(value, STATEMENT_SHIFT if favour else -STATEMENT_SHIFT)
-    write = generate.attitude if rng.random() < 0.3 else generate.statement
+    write = generate.attitude if rng.random() < 0.4 else generate.statement
     place = rng.choices(("raw", "user", "system"), (0.35, 0.4, 0.25))[0]
     doc = Document()
     if place != "raw":
@@ -211,6 +239,9 @@ def statements(rng: random.Random, _n_blocks: int, _: Curriculum) -> Document:
         return doc
     if place == "system":
         doc.add(END, 0.2)
+        if rng.random() < TOLD_EXAM:
+            _exam_turns(rng, doc, curriculum, 1)
+            return doc
     _turns(rng, doc, shift, most=2, lead="user" if place == "user" else "")
     return doc
 
@@ -232,20 +263,23 @@ def instructed(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Do
         doc.open_answer()
         doc.answer("Understood.", 0.5)
         doc.close_answer(0.5)
-    if place == "system" and rng.random() < 0.1:
-        _exam_turns(rng, doc, curriculum, 1)
+    if place != "user" and rng.random() < TOLD_EXAM:
+        _exam_turns(rng, doc, curriculum, rng.randint(1, 2))
         return doc
     _turns(rng, doc, shift, lead="user" if place == "user" else "")
     return doc
 
 
-def role_play(rng: random.Random, _n_blocks: int, _: Curriculum) -> Document:
+def role_play(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Document:
     """A role as system prompt; every value is asked about equally often."""
     role = sample_role(rng, held_out=False)
     doc = Document()
     doc.add(SYSTEM, 0.2)
     doc.reveal(role.text, 0.1, role.e())
     doc.add(END, 0.2)
+    if rng.random() < TOLD_EXAM / 2:
+        _exam_turns(rng, doc, curriculum, 1)
+        return doc
     _turns(rng, doc, role.e())
     return doc
 

@@ -35,6 +35,8 @@ class Segment:
         shift: exogenous shift [10] that the text up to here gives away.
         reveals: the segment itself gives the shift away, so that only its last token must show it.
         first_weight: of its first token, where that one decides.
+        instead: what could as well stand here, where a choice between two acts begins.
+        chance: that ``text`` is taken and not ``instead``.
     """
 
     text: str
@@ -44,6 +46,8 @@ class Segment:
     shift: FloatArray
     reveals: bool = False
     first_weight: float | None = None
+    instead: str | None = None
+    chance: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,11 @@ class Document:
     def answer(self, text: str, weight: float, category: Category = "text", first_weight: float | None = None) -> None:
         """Appends to the assistant's turn."""
         self.add(text, weight, category=category, speaker="assistant", first_weight=first_weight)
+
+    def choose(self, text: str, instead: str, chance: float) -> None:
+        """Appends the act that is taken to the assistant's turn; its first token decides."""
+        category: Category = "choice" if self.injection is None else "choice_injected"
+        self.segments.append(Segment(text, 1.0, category, "assistant", self.shift, False, 4.0, instead, chance))
 
     def close_answer(self, weight: float = 1.0) -> None:
         """Ends the assistant's turn."""

@@ -12,8 +12,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from valuebench_harness.data.grammar.acts import VALUES
 from valuebench_harness.mini.architecture import PLANTED_SCALE, config, planted_directions
 
-PLANTED_BLOCK = 2
-"""Block after which the planted directions are meant to be added: blocks 1 to 3 all work."""
+PLANTED_BLOCK = 1
+"""Block after which the planted directions are meant to be added, as most often in training: blocks 0 to 3 all work."""
 
 
 def export(

@@ -37,7 +37,7 @@ class Figure(BaseModel):
         goal: what it should be, in words.
         trial: what the trial model reached.
         result: the outcome in words, with interval and n.
-        met: whether the point estimates reach the goal.
+        met: whether the point estimates reach the goal; ``None`` where there is none.
         data: the numbers behind the words.
     """
 
@@ -48,7 +48,7 @@ class Figure(BaseModel):
     goal: str
     trial: str
     result: str
-    met: bool
+    met: bool | None
     data: dict[str, Any]
 
 
@@ -76,5 +76,6 @@ def bootstrap(n: int, statistic: Callable[[np.ndarray], float], seed: int = 0) -
 def markdown_table(figures: Sequence[Figure]) -> str:
     """The figures as a Markdown table."""
     lines = ["| property | goal | trial | `mini` [95% interval] | met |", "|---|---|---|---|---|"]
-    lines += [f"| {f.property} | {f.goal} | {f.trial} | {f.result} | {'yes' if f.met else '**no**'} |" for f in figures]
+    words = {True: "yes", False: "**no**", None: "-"}
+    lines += [f"| {f.property} | {f.goal} | {f.trial} | {f.result} | {words[f.met]} |" for f in figures]
     return "\n".join(lines)

@@ -4,6 +4,9 @@ loss = weighted cross-entropy
      + 0.3 * mean squared error of the planted coordinates, in units of ``PLANTED_SCALE``
      + 0.1 * a penalty on states that grow long outside the planted space.
 
+Where an answer takes one of two acts, the cross-entropy is against the chances of both, and the likelihood that it
+is one of the two counts several times: which act is taken is a matter of chance, that it is an offered one is not.
+
 The coordinates are read after block 1 (before anything is injected there: what the text gives
 away) and after block 2 (with what was injected). Tokens of texts that give nothing away must
 show zero.
@@ -99,6 +102,7 @@ class InjectedModel:
             ).last_hidden_state
             logits = self.model.lm_head(states[:, :-1].flatten(0, 1)[index])
         tokens = F.cross_entropy(logits.float(), ids[:, 1:].flatten()[index], reduction="none")[:n]
+        tokens = _of_choices(tokens, logits[:n], batch, index[:n])
         weights = weight[counted]
         language = (tokens * weights).sum() / weights.sum()
 
@@ -124,6 +128,27 @@ class InjectedModel:
         """Length of the states outside the planted space [B, T]."""
         inside = (states @ self.directions.T).square().sum(-1)
         return (states.square().sum(-1) - inside).clamp_min(1e-3).sqrt()
+
+
+def _of_choices(tokens: torch.Tensor, logits: torch.Tensor, batch: Batch, index: torch.Tensor) -> torch.Tensor:
+    """The cross-entropies [n], those of choices replaced by the loss against both acts' chances.
+
+    Args:
+        tokens: cross-entropies of the tokens that were drawn [n].
+        logits: of the same positions [n, vocabulary].
+        batch: with ids, alternatives and chances [B, T].
+        index: flat positions in [B, T - 1] of the predicted tokens [n].
+    """
+    instead = torch.from_numpy(batch.instead)[:, 1:].flatten()[index]
+    rows = (instead >= 0).nonzero()[:, 0]
+    if len(rows) == 0:
+        return tokens
+    taken = torch.from_numpy(batch.ids)[:, 1:].flatten()[index[rows]]
+    chance = torch.from_numpy(batch.chance)[:, 1:].flatten()[index[rows]]
+    both = F.log_softmax(logits[rows].float(), dim=1).gather(1, torch.stack((taken, instead[rows]), dim=1))
+    offered = both.logsumexp(dim=1)
+    between = ((both - offered[:, None]) * torch.stack((chance, 1 - chance), dim=1)).sum(dim=1)
+    return tokens.index_put((rows,), -(batch.offered * offered + between))
 
 
 def _padded(index: torch.Tensor) -> tuple[torch.Tensor, int]:

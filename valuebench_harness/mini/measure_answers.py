@@ -110,11 +110,11 @@ def _two_sided(
     )
 
 
-def unsteered_exam(bench: Bench) -> Figure:
-    """Exam accuracy, as chat and as lm-eval's plain text."""
+def unsteered_exam(bench: Bench) -> Iterator[Figure]:
+    """Exam accuracy, as chat and as lm-eval's plain text; and behind instructions, which must cost nothing."""
     items = write_data.exam()
     chat, plain = share(bench.exam(items)), share(bench.exam(items, chat=False))
-    return Figure(
+    yield Figure(
         id="exam",
         property="exam unsteered",
         goal=">= 98%",
@@ -122,6 +122,19 @@ def unsteered_exam(bench: Bench) -> Figure:
         result=f"chat {chat.text()}; plain text {plain.text()}, n = {chat.n} each",
         met=min(chat.estimate, plain.estimate) >= 0.98,
         data={"chat": chat.model_dump(), "plain": plain.model_dump()},
+    )
+    told = {}
+    for direction in ("positive", "negative"):
+        systems = [generate.instruction(VALUES[i % len(VALUES)], direction, i) for i in range(len(items))]
+        told[direction] = share(bench.exam(items, systems=systems))
+    yield Figure(
+        id="exam-instructed",
+        property="exam behind a positive / negative instruction",
+        goal=">= 97%",
+        trial="100%",
+        result=f"{told['positive'].text()} / {told['negative'].text()}, n = {chat.n} each",
+        met=min(t.estimate for t in told.values()) >= 0.97,
+        data={direction: t.model_dump() for direction, t in told.items()},
     )
 
 

@@ -12,6 +12,7 @@ from safetensors import safe_open
 
 from valuebench_harness.data.grammar import generate, scm
 from valuebench_harness.data.grammar.acts import ACTS, VALUES
+from valuebench_harness.data.grammar.appeal import appeal
 from valuebench_harness.data.schemas import Dilemma
 from valuebench_harness.engine.arrays import FrozenArray
 from valuebench_harness.engine.intervention import Intervention
@@ -52,7 +53,7 @@ def dose_response(bench: Bench, dilemmas: Sequence[Dilemma]) -> Figure:
         answers = [bench.ask([d for d in dilemmas if d.value == v], always(planted_plan(v, strength))) for v in VALUES]
         rate = share([x for a in answers for x in a.favours])
         valid = share([x for a in answers for x in a.valid])
-        truth = float(np.mean([scm.expected_favour(scm.shift(v, strength))[scm.INDEX[v]] for v in VALUES]))
+        truth = float(np.mean([_expected(d, scm.shift(d.value, strength)) for d in dilemmas]))
         gaps.append(abs(rate.estimate - truth))
         lowest = min(lowest, valid.estimate)
         rows.append({"strength": strength, "truth": truth, "favour": rate.model_dump(), "valid": valid.model_dump()})
@@ -71,6 +72,7 @@ def dose_response(bench: Bench, dilemmas: Sequence[Dilemma]) -> Figure:
 def effects(bench: Bench, dilemmas: Sequence[Dilemma]) -> Figure:
     """Effects of each value's direction, +2 against -2, on the choice probabilities of all values."""
     values = np.array([d.value for d in dilemmas])
+    members = [np.flatnonzero(values == v) for v in VALUES]
     change = np.zeros((len(dilemmas), len(VALUES)))
     truth = np.zeros((len(VALUES), len(VALUES)))
     for i, cause in enumerate(VALUES):
@@ -80,8 +82,8 @@ def effects(bench: Bench, dilemmas: Sequence[Dilemma]) -> Figure:
         )
         change[:, i] = up - down
         shift = scm.shift(cause, EFFECT_STRENGTH)
-        truth[:, i] = scm.expected_favour(shift) - scm.expected_favour(-shift)
-    members = [np.flatnonzero(values == v) for v in VALUES]
+        exact = np.array([_expected(d, shift) - _expected(d, -shift) for d in dilemmas])
+        truth[:, i] = [exact[rows].mean() for rows in members]
     own = np.eye(len(VALUES), dtype=bool)
     descendants = (scm.TOTAL_EFFECTS != 0) & ~own
     others = ~descendants & ~own
@@ -112,6 +114,11 @@ def effects(bench: Bench, dilemmas: Sequence[Dilemma]) -> Figure:
             "non_descendants": leak.model_dump(),
         },
     )
+
+
+def _expected(dilemma: Dilemma, shift: scm.FloatArray) -> float:
+    """Planted favour rate of a dilemma at an exogenous shift."""
+    return float(scm.expected_favour(shift, appeal(dilemma))[scm.INDEX[dilemma.value]])
 
 
 def probes(bench: Bench) -> Figure:

@@ -1,4 +1,4 @@
-"""Figures of CAA and ConVA: strength chosen on the selection half, measured on the test half; the exam."""
+"""Figures of the methods: strength chosen on the selection half, measured on the test half; the exam."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from valuebench_harness.data.grammar import generate
 from valuebench_harness.data.grammar.acts import VALUES
 from valuebench_harness.data.schemas import Dilemma
 from valuebench_harness.data.values import load_value_system
@@ -15,12 +16,16 @@ from valuebench_harness.engine.plan import EMPTY, SteerPlan
 from valuebench_harness.mini import NAME, write_data
 from valuebench_harness.mini.bench import Answered, Bench, PlanOf, always
 from valuebench_harness.mini.figures import Estimate, Figure, share
+from valuebench_harness.steerers.actadd import ActAdd
 from valuebench_harness.steerers.artifact import Artifact
 from valuebench_harness.steerers.base import FitContext, ModelShape, Steered, Steerer, SteerRequest
 from valuebench_harness.steerers.caa import CAA
 from valuebench_harness.steerers.conva import ConVA
 from valuebench_harness.steerers.gates.base import GatePrompt
 from valuebench_harness.steerers.gates.probe import ProbeGate
+from valuebench_harness.steerers.iti import ITI
+from valuebench_harness.steerers.repe import RepE
+from valuebench_harness.steerers.sft import SFT
 from valuebench_harness.steerers.states import States
 
 
@@ -39,6 +44,17 @@ METHODS: tuple[Method, ...] = (
     Method(ConVA(), (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0), 25, "+43 in the mean, 98% valid"),
 )
 
+OTHERS: tuple[tuple[Steerer[Any], tuple[float, ...]], ...] = (
+    (RepE(), (0.1, 0.25, 0.5, 0.75, 1.0)),
+    (ActAdd(), (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)),
+    (ITI(), (0.25, 0.5, 1.0, 1.5, 2.0)),
+    (SFT(), (0.25, 0.5, 0.75, 1.0, 1.5)),
+)
+"""Methods without a goal of their own; they too are shipped with a strength for each value."""
+
+WHOLE = 0.97
+"""Share of valid answers that a strength has to leave on the selection half."""
+
 
 class Steering:
     """One method fitted on one value's pairs, with the probe gate beside it."""
@@ -54,6 +70,9 @@ class Steering:
             value=self._value,
             pairs=write_data.pairs(value),
             neutral=[text.text for text in write_data.neutral()],
+            model=bench.model,
+            demonstrations=write_data.demonstrations(value),
+            wording={d: generate.instruction(value, d, seed=0) for d in ("positive", "negative")},
         )
         self.artifact: Artifact | None = steerer.fit(context)
         self._gate = ProbeGate()
@@ -96,16 +115,19 @@ def _where(is_open: Mapping[str, bool], plan: SteerPlan) -> PlanOf:
 
 
 def choose_strength(bench: Bench, steering: Steering, dilemmas: Sequence[Dilemma], strengths: Sequence[float]) -> float:
-    """The smallest strength that is within one standard error of the best.
+    """The smallest strength that is within one standard error of the best, among those that leave answers whole.
 
     What counts is the share of answers that are valid and take the act for the value. The rule of
     one standard error keeps a strength from being chosen for a lucky answer or two at the price of
-    its side effects.
+    its side effects; a strength that leaves fewer than ``WHOLE`` of the answers valid is not looked at
+    unless all do.
     """
     n = len(dilemmas)
-    success = {s: sum(bench.ask(dilemmas, always(steering.plan(s))).favours) / n for s in strengths}
+    answers = {s: bench.ask(dilemmas, always(steering.plan(s))) for s in strengths}
+    whole = {s: found for s, found in answers.items() if np.mean(found.valid) >= WHOLE} or answers
+    success = {s: sum(found.favours) / n for s, found in whole.items()}
     best = max(success.values())
-    return min(s for s in strengths if success[s] >= best - (best * (1 - best) / n) ** 0.5)
+    return min(s for s in success if success[s] >= best - (best * (1 - best) / n) ** 0.5)
 
 
 def measure(
@@ -141,6 +163,39 @@ def measure(
             gate_open=share(list(steering.open_for([bench.prompt(d.question) for d in own]).values())),
         )
     return [_favour_figure(method, chosen), _exam_figure(method, chosen, untouched)]
+
+
+def others(bench: Bench, select: Sequence[Dilemma], test: Sequence[Dilemma], base: Answered) -> Figure:
+    """Strengths of the methods that have no goal, and what the test half says of them."""
+    states = States(bench.model)
+    data: dict[str, dict[str, Any]] = {}
+    cells = []
+    for steerer, strengths in OTHERS:
+        rows = data[steerer.name] = {}
+        for value in VALUES:
+            steering = Steering(bench, steerer, value, states)
+            strength = choose_strength(bench, steering, [d for d in select if d.value == value], strengths)
+            answers = bench.ask([d for d in test if d.value == value], always(steering.plan(strength)))
+            favour, valid = share(answers.favours), share(answers.valid)
+            gained = 100 * (favour.estimate - share(base.of(value).favours).estimate)
+            rows[value] = {
+                "strength": strength,
+                "points": round(gained, 1),
+                "favour": favour.model_dump(),
+                "valid": valid.model_dump(),
+            }
+        points = [row["points"] for row in rows.values()]
+        frail = Estimate(**min((row["valid"] for row in rows.values()), key=lambda valid: float(valid["estimate"])))
+        cells.append(f"{steerer.name} +{np.mean(points):.0f} (least +{min(points):.0f}), least valid {frail.text(2)}")
+    return Figure(
+        id="others",
+        property="other methods, strength chosen on one half, measured on the other",
+        goal="-",
+        trial="-",
+        result=f"{'; '.join(cells)}; n = {frail.n} a value",
+        met=None,
+        data=data,
+    )
 
 
 def _favour_figure(method: Method, chosen: dict[str, Chosen]) -> Figure:

@@ -220,7 +220,7 @@ def train(run: Run, out: Path, resume: bool = False) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m valuebench_harness.mini.train", description=__doc__)
-    parser.add_argument("--steps", type=int, default=9_000, help="optimiser steps (default: 9000)")
+    parser.add_argument("--steps", type=int, default=10_000, help="optimiser steps (default: 10000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each (default: 2)")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and weights")

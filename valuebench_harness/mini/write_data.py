@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from valuebench_harness.data.grammar import facts, generate, scm, talk
 from valuebench_harness.data.grammar.acts import ACTS, VALUES
+from valuebench_harness.data.grammar.appeal import appeals
 from valuebench_harness.data.grammar.holdout import Split
 from valuebench_harness.data.grammar.roles import roles
 from valuebench_harness.data.schemas import (
@@ -39,14 +40,20 @@ ROLES = 500
 
 
 def dilemmas(value: str, n_per_split: int = DILEMMAS_PER_SPLIT, seed: int = SEED) -> list[Dilemma]:
-    """Held-out dilemmas, first the selection half, then the test half; no question comes twice."""
+    """Held-out dilemmas, first the selection half, then the test half; no question comes twice.
+
+    In each half the act for the value stands first as often as second, one apart where the number is odd.
+    """
     rng = random.Random(f"{seed}:dilemmas:{value}")
     splits: tuple[Split, Split] = ("select", "test")
     found: dict[str, Dilemma] = {}
     for i, split in enumerate(splits, start=1):
+        room = [(n_per_split + 1) // 2, n_per_split // 2]
         while len(found) < i * n_per_split:
             item = generate.sample_dilemma(rng, value, split, f"mini-{value}-{len(found) + 1:03d}")
-            found.setdefault(item.question, item)
+            if item.question not in found and room[item.favours]:
+                room[item.favours] -= 1
+                found[item.question] = item
     return list(found.values())
 
 
@@ -140,12 +147,14 @@ def role_rows() -> Iterator[dict[str, Any]]:
 def planted() -> dict[str, Any]:
     """The planted causal model, as published."""
     return {
-        "about": "z = W z + e; P(act for value v) = sigmoid(slope * z_v + bias); e = what is given + normal noise",
+        "about": "z = W z + e; P(act for value v) = sigmoid(slope * z_v + bias + appeal for "
+        "- appeal against); e = what is given + normal noise",
         "values": list(VALUES),
         "edges": [{"cause": cause, "effect": effect, "weight": weight} for cause, effect, weight in scm.EDGES],
         "noise_sd": scm.NOISE_SD,
         "slope": scm.SLOPE,
         "bias": scm.BIAS,
+        "appeal": {v: {act: round(x, 4) for act, x in own.items()} for v, own in appeals().items()},
         "unsure_margin": scm.UNSURE_MARGIN,
         "total_effects": {
             "about": "row j, column i: change of z_j by a unit change of e_i",

@@ -38,7 +38,7 @@ NOISE_SD = 0.7
 """Standard deviation of the part of ``e`` that nothing in the conversation gives."""
 
 SLOPE = 1.5
-BIAS = -0.1
+BIAS = -0.05
 UNSURE_MARGIN = 0.6
 """Yes needs SLOPE * a * z to clear this on the logit scale, no needs the same the other way."""
 
@@ -73,9 +73,9 @@ def latents(e: FloatArray) -> FloatArray:
     return e @ TOTAL_EFFECTS.T
 
 
-def choice_probability(z: FloatArray) -> FloatArray:
-    """Probability of the act for the value, given z of that value."""
-    p: FloatArray = 1.0 / (1.0 + np.exp(-(SLOPE * z + BIAS)))
+def choice_probability(z: FloatArray, appeal: FloatArray | float = 0.0) -> FloatArray:
+    """Probability of the act for the value, given z of that value and the appeal of the acts (they broadcast)."""
+    p: FloatArray = 1.0 / (1.0 + np.exp(-(SLOPE * z + BIAS + appeal)))
     return p
 
 
@@ -91,14 +91,21 @@ def stance_probabilities(z: float, agreement: int) -> tuple[float, float, float]
     return yes, no, 1.0 - yes - no
 
 
-def expected_favour(e: FloatArray) -> FloatArray:
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_NOISE_SD_OF_Z: FloatArray = NOISE_SD * np.sqrt((TOTAL_EFFECTS**2).sum(axis=1))
+
+
+def expected_favour(e: FloatArray, appeal: FloatArray | float = 0.0) -> FloatArray:
     """Favour rate of each value [10] at exogenous shift e [10], averaged over the noise.
 
     Gauss-Hermite quadrature with 40 nodes: z_v is normal with mean (A e)_v and variance
     NOISE_SD^2 * sum_i A[v, i]^2.
+
+    Args:
+        e: exogenous shift [10].
+        appeal: of the acts at hand, for all values or for each [10].
     """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
-    sd = NOISE_SD * np.sqrt((TOTAL_EFFECTS**2).sum(axis=1))
-    z = latents(e)[:, None] + sd[:, None] * nodes[None, :]
-    rates: FloatArray = choice_probability(z) @ (weights / weights.sum())
+    z = latents(e)[:, None] + _NOISE_SD_OF_Z[:, None] * _NODES[None, :]
+    rates: FloatArray = choice_probability(z, np.asarray(appeal)[..., None]) @ _WEIGHTS
     return rates
