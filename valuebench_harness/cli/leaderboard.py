@@ -39,6 +39,9 @@ def run(
     floor: Annotated[
         bool, typer.Option("--floor/--no-floor", help="Run random:METHOD beside each method that has directions.")
     ] = True,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Evaluations that run at once, each in a process with a model of its own.")
+    ] = 1,
     only: Annotated[
         str | None, typer.Option("--only", help="Show only models and methods whose name holds this.")
     ] = None,
@@ -62,7 +65,8 @@ def run(
     keys = {"values": values, "limit": limit, "tune": tune, "match_kl": match_kl, "seed": seed}
     shared = {key: value for key, value in keys.items() if value is not None}
     methods = _with_floors(_names(steerers)) if floor else _names(steerers)
-    folders = [*(runs or []), *_evaluate(methods, _names(models) or ["mini"], config, shared, quiet=quiet)]
+    evaluated = _evaluate(methods, _names(models) or ["mini"], config, shared, workers=workers, quiet=quiet)
+    folders = [*(runs or []), *evaluated]
     if not folders:
         raise UsageError("Name runs, or methods to run: vharness leaderboard --steerers ica,caa,conva --models mini.")
     leaderboard = make_leaderboard(folders)
@@ -109,22 +113,17 @@ def _names(text: str | None) -> list[str]:
 
 
 def _evaluate(
-    steerers: list[str], models: list[str], config: Path | None, shared: dict[str, Any], *, quiet: bool
+    steerers: list[str], models: list[str], config: Path | None, shared: dict[str, Any], *, workers: int, quiet: bool
 ) -> list[Path]:
     """Runs each method on each model, or finds the finished run of the same configuration."""
     if not steerers:
         return []
     from valuebench_harness.harness.config import load_config, make_config
-    from valuebench_harness.harness.plan import default_folder, make_plan
+    from valuebench_harness.harness.leaderboard.evaluations import evaluate_all
+    from valuebench_harness.harness.plan import make_plan
     from valuebench_harness.harness.progress import Reporter
-    from valuebench_harness.harness.session import execute
 
     base = {**(load_config(config) if config else {}), **shared}
     # All names are checked before the first model is loaded.
     plans = [make_plan(make_config(**_fitting(s, base), model=m, steerer=s)) for m in models for s in steerers]
-    report = Reporter(quiet=quiet)
-    folders = []
-    for plan in plans:
-        report.note(f"{plan.config.steerer} on {plan.config.model}")
-        folders.append(execute(plan, default_folder(plan), resume=True, report=report).folder)
-    return folders
+    return evaluate_all(plans, Reporter(quiet=quiet), workers)

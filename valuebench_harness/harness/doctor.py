@@ -29,7 +29,7 @@ EXTRAS = {
     "causal": "causal discovery and graph distances",
     "plots": "figures",
     "quantization": "models loaded in 8 or 4 bits",
-    "ray": "runs spread over machines",
+    "ray": "evaluations side by side (vharness leaderboard --workers)",
     "sae": "features of sparse autoencoders",
     "sft": "methods that fine-tune (LoRA)",
     "test": "the project's own tests",
