@@ -3,21 +3,34 @@
     python -m benchmarks.intervals
 
 Each line is a share with the simulation's own exact 95% interval; "naive" is what one would do without clusters, or
-without human labels.
+without human labels. The last part asks `mini` itself, whose oracle knows the truth.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
+from tests.support import oracle_coverage as oracle
 from tests.support import simulations as sim
 from tests.support.simulations import Share
+from valuebench_harness.data.grammar.acts import VALUES
 
 
 def line(name: str, share: Share) -> None:
     """Prints one share."""
     low, high = share.interval
     print(f"  {name:<62} {share.estimate:6.3f}   {low:.3f} to {high:.3f}")
+
+
+def of_mini(name: str, populations: Sequence[oracle.Population], trials: int) -> None:
+    """Prints coverage on answers of ``mini``, by answers a question."""
+    truths = [population.truth for population in populations]
+    for n_samples in range(1, oracle.SAMPLES + 1):
+        asked = f"mini {name} ({min(truths):.2f} to {max(truths):.2f}), {oracle.DRAWN} x {n_samples}"
+        line(asked, oracle.coverage(populations, n_samples, trials))
 
 
 def main() -> None:
@@ -46,6 +59,15 @@ def main() -> None:
         errors = f"{judge.false_yes:.0%} false yes, {judge.false_no:.0%} false no"
         line(f"rate {judge.truth}, {judge.answers} answers, judge with {errors}", corrected)
         line("    naive: the judge alone", naive)
+    print(
+        f"Coverage of the oracle's truth by {oracle.DRAWN} questions a value, judged by option-match, {trials} of each"
+    )
+    for name, strength in ((f"at strength {oracle.MIDDLE:g}", oracle.MIDDLE), ("at the shipped strengths", None)):
+        with tempfile.TemporaryDirectory() as folder:
+            found = oracle.populations(VALUES, 2 * oracle.DRAWN, Path(folder), strength=strength)
+        if strength is not None:
+            of_mini("unsteered", found[oracle.UNSTEERED], trials)
+        of_mini(name, found[oracle.STEERED], trials)
 
 
 if __name__ == "__main__":

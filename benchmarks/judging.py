@@ -2,20 +2,25 @@
 
     python -m benchmarks.judging
 
-A server on loopback answers each request after 50 ms; 1,000 distinct answers are judged through the judging stage,
-cache and store included. Then `mini`'s answers, whole and broken, are judged by `option-match` and `reference-lm`
-against the oracle. All answers are to dilemmas of the select half.
+A server on loopback, a process of its own, answers each request after 50 ms; 1,000 distinct answers are judged
+through the judging stage, cache and store included. Then `mini`'s answers, whole and broken, are judged by
+`option-match` and `reference-lm` against the oracle. All answers are to dilemmas of the select half.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
@@ -33,18 +38,45 @@ from valuebench_harness.judges.reference_lm import ReferenceLM
 DELAY = 0.05
 
 
-def seconds(n: int, concurrency: int) -> float:
-    """Wall time of judging ``n`` answers, 50 ms each at the server."""
+class Taken(NamedTuple):
+    """What judging took, in seconds: by the clock, and of this process's own work."""
+
+    wall: float
+    cpu: float
+
+
+def taken(n: int, concurrency: int, url: str) -> Taken:
+    """Judges ``n`` answers at a server."""
     items = [(f"base|d{i}|0", JudgeItem(asks="csr", prompt="Wait?", answer=f"Answer {i}.")) for i in range(n)]
-    with tempfile.TemporaryDirectory() as name, ChatServer(lambda *_: Reply(delay=DELAY)).running() as server:
-        judge = OpenAIJudge(OpenAISettings(base_url=server.url, concurrency=concurrency))
+    with tempfile.TemporaryDirectory() as name:
+        judge = OpenAIJudge(OpenAISettings(base_url=url, concurrency=concurrency))
         store, cache = RunStore(Path(name) / "run"), Cache(Path(name) / "cache.sqlite")
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         with store.verdicts_writer() as writer:
             judge_all(items, judge=judge, cache=cache, writer=writer, advance=lambda _steps=1: None)
-        taken = time.perf_counter() - start
+        found = Taken(time.perf_counter() - wall, time.process_time() - cpu)
         assert len(store.verdicts(judge.identity)) == n
-    return taken
+    return found
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Address of a server that takes 50 ms a request and none of this process's time."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield str(ours.recv())
+    finally:
+        ours.send(None)
+        process.join()
+
+
+def _serve(parent: Connection) -> None:
+    with ChatServer(lambda *_: Reply(delay=DELAY)).running() as running:
+        parent.send(running.url)
+        parent.recv()
 
 
 def main() -> None:
@@ -53,13 +85,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
     os.environ.setdefault("OPENAI_API_KEY", "none")
-    for concurrency in (16, 32):
-        taken = [seconds(1_000, concurrency) for _ in range(repeats)]
-        least = 1_000 * DELAY / concurrency
-        print(
-            f"1,000 judgments at 50 ms, {concurrency} at once: median {statistics.median(taken):.2f} s "
-            f"({min(taken):.2f} to {max(taken):.2f}); the server alone takes {least:.2f} s"
-        )
+    with server() as url:
+        taken(16, 16, url)  # imports the client
+        for concurrency in (16, 32):
+            walls, cpus = zip(*(taken(1_000, concurrency, url) for _ in range(repeats)), strict=True)
+            print(
+                f"1,000 judgments at 50 ms, {concurrency} at once: median {statistics.median(walls):.2f} s "
+                f"({min(walls):.2f} to {max(walls):.2f}), CPU {statistics.median(cpus):.2f} s "
+                f"({min(cpus):.2f} to {max(cpus):.2f}); the server alone takes {1_000 * DELAY / concurrency:.2f} s"
+            )
     oracle, rules, rng = Grammar(), OptionMatch(), random.Random(0)
     pairs = [(oracle.verdict(i).label, rules.verdict(i).label) for i in local.answers()]
     both = [(a, b) for a, b in pairs if a is not None and b is not None]

@@ -18,9 +18,10 @@ from valuebench_harness.causal.graph import ValueGraph
 from valuebench_harness.causal.score import Score
 from valuebench_harness.causal.steering import Proportions
 from valuebench_harness.reports.browser import script_json
-from valuebench_harness.reports.causal_score import number, p_text, with_interval
+from valuebench_harness.reports.causal_score import number, with_interval
 from valuebench_harness.reports.causal_svg import NAME_LENGTH, drawing, name_lines, pie
 from valuebench_harness.reports.clean import one_line
+from valuebench_harness.reports.numbers import p_text
 from valuebench_harness.reports.page import render_page
 
 THIS = "this graph"

@@ -14,7 +14,7 @@ from valuebench_harness.causal.score import GraphEffects, Score
 from valuebench_harness.reports.causal_discover import left_out
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.markdown import sections_markdown
-from valuebench_harness.reports.numbers import NONE, percent, rate_interval
+from valuebench_harness.reports.numbers import NONE, p_text, percent, rate_interval
 from valuebench_harness.reports.table import Cell, Column, Section, Table, cells
 from valuebench_harness.reports.text import sections_text
 
@@ -71,13 +71,6 @@ def with_interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return number(estimate.estimate)
     return f"{number(estimate.estimate)} [{number(estimate.low)}, {number(estimate.high)}]"
-
-
-def p_text(p: float | None) -> str:
-    """A p-value to two significant places."""
-    if p is None:
-        return NONE
-    return "<.001" if p < 0.001 else f"{p:.2g}".lstrip("0")
 
 
 def _foretold(score: Score) -> Section:

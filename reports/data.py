@@ -7,9 +7,10 @@ import io
 import json
 from collections.abc import Iterator
 
+from valuebench_harness.causal.estimates import Estimate
 from valuebench_harness.harness.records import Condition
 from valuebench_harness.harness.result_statistics import Doses, Statistics
-from valuebench_harness.harness.results import ConditionResult, Effect, Results
+from valuebench_harness.harness.results import CausalReport, ConditionResult, Effect, Results
 from valuebench_harness.harness.run import Run
 from valuebench_harness.metrics.paired import Change
 from valuebench_harness.metrics.rates import Rate
@@ -75,6 +76,8 @@ def _rows(results: Results) -> Iterator[Row]:
         yield {"condition": "base", "metric": "exam", **_rate(results.base_exam)}
     for result in (*results.conditions, *results.pooled):
         yield from _condition_rows(result)
+    if results.causal:
+        yield from _foretold(results, results.causal)
     if results.doses:
         yield from _doses(results.doses)
     for condition, tasks in results.lm_eval.items():
@@ -128,6 +131,21 @@ def _statistics(found: Statistics) -> Iterator[tuple[str, Row]]:
         d = found.spread
         yield "csr_over_draws", {"estimate": d.mean, "low": d.low, "high": d.high, "n": d.items}
         yield "csr_between_draws", {"estimate": d.between_seeds, "n": d.seeds}
+
+
+def _foretold(results: Results, causal: CausalReport) -> Iterator[Row]:
+    """Values beside those steered, by what became of the graph's word, and how often values moved along."""
+    for level in causal.levels:
+        heads = {r.condition.value: r.condition for r in results.conditions if r.condition.level == level.level}
+        for steered in level.conditions:
+            for other in steered.others:
+                row = _change_as_estimate(other.change)
+                yield {**_identity(heads[steered.value]), "metric": f"causal_{other.verdict}", "of": other.value, **row}
+        (pooled,) = (r.condition for r in results.pooled if r.condition.level == level.level)
+        if level.frequencies:
+            for name in ("expected", "unexpected", "gap"):
+                found: Estimate = getattr(level.frequencies, name)
+                yield {**_identity(pooled), "metric": f"causal_frequency_{name}", **found.model_dump()}
 
 
 def _doses(doses: Doses) -> Iterator[Row]:

@@ -32,6 +32,16 @@ def points(difference: float | None) -> str:
     return f"{whole:+d}" if whole else "0"
 
 
+def p_text(p: float | None) -> str:
+    """A p-value to two significant places; what is below 0.05 never reads as 0.05."""
+    if p is None:
+        return NONE
+    if p < 0.001:
+        return "<.001"
+    text = f"{p:.2g}".lstrip("0")
+    return "<.05" if text == ".05" and p < 0.05 else text
+
+
 def arrow(before: float | None, after: float | None, *, sign: bool = False) -> str:
     """``38 → 92``"""
     return f"{percent(before, sign=sign)} → {percent(after, sign=sign)}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from valuebench_harness.errors import unknown_name
-from valuebench_harness.harness.robustness import PLAIN, Kept, Robustness
+from valuebench_harness.harness.robustness.changes import PLAIN
+from valuebench_harness.harness.robustness.records import Kept, Robustness
 from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.metrics.retained import Retained
 from valuebench_harness.reports.cells import change_cell
@@ -20,19 +21,21 @@ FILES = ("json", "md")
 """Formats that are stored as ``robustness.<format>`` beside the runs."""
 
 CHANGES = {
-    PLAIN: "as they are",
+    PLAIN: "none",
     "role": "behind a role",
     "counter": "behind a counter-prompt",
     "lower": "in lower case",
     "upper": "in capitals",
+    "leet": "in leetspeak",
+    "base64": "in Base64",
     "reworded": "in other words",
 }
 
 HOW_TO_READ = (
     "Success: on the side aimed at and fluent, of all answers, unscored ones counting as failures; without → with "
-    "steering. Stays: this effect as a share of that on the items as they are (Fieller's 95% interval; - where it is "
-    "unbounded). Floor: the same of random directions of the same size. A change that moves the unsteered model leaves "
-    "more or less to gain, so read the share beside the success itself. ~ no difference shown."
+    "steering. Stays: this effect as a share of that on the same items without a change (Fieller's 95% interval; - "
+    "where it is unbounded). Floor: the same of random directions of the same size. A change that moves the unsteered "
+    "model leaves more or less to gain, so read the share beside the success itself. ~ no difference shown."
 )
 
 
@@ -71,7 +74,7 @@ def write_robustness(found: Robustness, folder: Path) -> dict[str, Path]:
 def section(found: Robustness) -> Section:
     """The table: a change a row."""
     columns = (
-        Column("items", right=False),
+        Column("change", right=False),
         Column("success"),
         Column("95%", full="95% interval with steering"),
         Column("effect"),
@@ -89,8 +92,21 @@ def section(found: Robustness) -> Section:
         _title(found),
         (one_line(setting, 300),),
         Table(columns, tuple(_row(kept) for kept in found.kept)),
-        (HOW_TO_READ,),
+        (HOW_TO_READ, *_notes(found)),
     )
+
+
+def _notes(found: Robustness) -> Iterator[str]:
+    """What is not in the table, or not on all items."""
+    for n, reason in found.unfitted.items():
+        yield one_line(f"{n} training pairs: the method cannot be fitted. {reason}", 300)
+    for kept in found.kept:
+        if kept.left_out:
+            some = ", ".join(kept.left_out[:3]) + (", ..." if len(kept.left_out) > 3 else "")
+            which = f"{len(kept.left_out)} of {found.kept[0].effect.n} items without an acceptable rewording"
+            yield one_line(f"{_words(kept).capitalize()}: {which} are left out ({some}).", 300)
+    if found.writer:
+        yield one_line(f"Reworded by {found.writer}; a rule checked that the options stay, nobody the sense.", 200)
 
 
 def _title(found: Robustness) -> str:
@@ -100,7 +116,7 @@ def _title(found: Robustness) -> str:
 
 def _row(kept: Kept) -> tuple[Cell, ...]:
     return (
-        Cell(CHANGES[kept.change]),
+        Cell(_words(kept)),
         Cell(arrow(kept.unsteered.estimate, kept.steered.estimate)),
         Cell(rate_interval(kept.steered)),
         change_cell(kept.effect),
@@ -110,6 +126,10 @@ def _row(kept: Kept) -> tuple[Cell, ...]:
         Cell(str(kept.effect.n)),
         Cell(str(kept.unscored)),
     )
+
+
+def _words(kept: Kept) -> str:
+    return CHANGES[kept.change] if kept.pairs is None else f"{kept.pairs} training pairs"
 
 
 def _share(share: Retained | None) -> str:

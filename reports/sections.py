@@ -16,6 +16,7 @@ from valuebench_harness.reports.cells import change_cell, rate_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.cost import cost_rows
 from valuebench_harness.reports.evidence import dose_response, evidence
+from valuebench_harness.reports.foretold import foretold
 from valuebench_harness.reports.levels import Level, best_level, levels
 from valuebench_harness.reports.measures import results_table
 from valuebench_harness.reports.numbers import NONE, percent, rate_interval
@@ -54,6 +55,8 @@ def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
                 yield by_target(level, several=len(found) > 1)
             if level.off_target():
                 yield side_effects(level, several=len(found) > 1)
+            if results.causal:
+                yield from foretold(results.causal, level, several=len(found) > 1, everything=everything)
         if everything and best.pooled.exam:
             yield exam(best.pooled.exam)
         yield evidence(best)

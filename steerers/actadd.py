@@ -61,6 +61,7 @@ class ActAdd(base.Steerer[Settings]):
     name = "actadd"
     source = "Turner et al., 2023"
     settings_type = Settings
+    uses_pairs = False
     default_strength = 5.0
 
     def fit(self, context: base.FitContext) -> Artifact:

@@ -185,6 +185,7 @@ class Steerer(ABC, Generic[S]):
         default_strength: used where no strength was shipped for the model.
         default_gate: name of the gate it uses unless told otherwise.
         strengths: ``real`` takes any number >= 0, ``switch`` only 0 and 1.
+        uses_pairs: whether a method that learns learns from the contrastive pairs, so that their number matters.
         tuning_grid: strengths that ``--tune`` tries; empty for multiples of the default one.
         tuning_depths: single layers that ``--tune`` tries beside the method's own choice, as shares of the depth.
     """
@@ -195,6 +196,7 @@ class Steerer(ABC, Generic[S]):
     default_strength: float = 1.0
     default_gate: str = "none"
     strengths: Literal["real", "switch"] = "real"
+    uses_pairs: ClassVar[bool] = True
     tuning_grid: tuple[float, ...] = ()
     tuning_depths: tuple[float, ...] = ()
 

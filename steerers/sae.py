@@ -25,7 +25,7 @@ from valuebench_harness.engine.intervention import Intervention, TokenScope
 from valuebench_harness.engine.plan import Message, SteerPlan
 from valuebench_harness.errors import UsageError
 from valuebench_harness.steerers import base
-from valuebench_harness.steerers.sae_choice import SIDES, addition, choose, reference_states
+from valuebench_harness.steerers.sae_choice import SIDES, addition, candidates, choose, reference_states
 from valuebench_harness.steerers.sae_weights import Place, Sae, fetch_sae, read_sae
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class SAE(base.Steerer[Settings]):
     name = "sae"
     source = "Kang et al., ACL 2025, Section 2.2"
     settings_type = Settings
+    uses_pairs = False
     default_strength = 100.0
     tuning_grid = (10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
@@ -126,6 +127,14 @@ class SAE(base.Steerer[Settings]):
         chosen = {side: list(map(int, row)) for side, row in zip(SIDES, numbers, strict=True)}
         facts = {**artifact.meta.settings, "chosen": chosen, "site": sae.place.site}
         return replace(artifact, meta=artifact.meta.model_copy(update={"settings": facts}))
+
+    def most_active(self, context: base.FitContext, count: int) -> tuple[int, ...]:
+        """The features most active on the phrase, the most active first; fewer where fewer are active.
+
+        Raises:
+            UsageError: as :meth:`fit` does of the autoencoder, or no feature is active.
+        """
+        return tuple(map(int, candidates(self.settings, self._load(context), context, count)))
 
     def plan(self, request: base.SteerRequest, artifact: Artifact | None) -> base.Steered:
         """Adds or clamps the direction's features on the tokens in scope."""

@@ -49,7 +49,7 @@ def choose(settings: Settings, sae: Sae, context: FitContext, rewrite: Rewrite) 
     if s.table is not None:
         found = from_table(read_orientations(s.table), context.value.id)
     elif s.named or s.select == "phrase":
-        numbers = np.array(s.named or _candidates(s, sae, context)[:1])
+        numbers = np.array(s.named or candidates(s, sae, context, 1))
         _check_numbers(sae, numbers)
         return np.stack([numbers, numbers]), np.stack([np.ones(len(numbers)), -np.ones(len(numbers))])
     else:
@@ -88,10 +88,15 @@ def addition(place: Place, direction: FrozenArray, scope: TokenScope, coefficien
     )
 
 
-def _candidates(settings: Settings, sae: Sae, context: FitContext) -> Numbers:
+def candidates(settings: Settings, sae: Sae, context: FitContext, count: int) -> Numbers:
+    """The features most active on the phrase, in the carrier's sentence: at most so many, the most active first.
+
+    Raises:
+        UsageError: no feature is active on it.
+    """
     assert context.model is not None
     sentence = settings.carrier or f"It is about {settings.phrase.strip()}."
-    return by_phrase(context.model, sae, sentence, settings.phrase, context.neutral)[: settings.top]
+    return by_phrase(context.model, sae, sentence, settings.phrase, context.neutral)[:count]
 
 
 def _from_effects(settings: Settings, sae: Sae, context: FitContext, rewrite: Rewrite) -> tuple[int | None, int | None]:
@@ -103,16 +108,16 @@ def _from_effects(settings: Settings, sae: Sae, context: FitContext, rewrite: Re
             f"There are no answers for and against '{context.value.id}' to measure the features' effect on "
             "(demonstrations). Name a feature, or use --set select=phrase."
         )
-    candidates = _candidates(settings, sae, context)
+    numbers = candidates(settings, sae, context, settings.top)
     plans = [
         SteerPlan((addition(sae.place, FrozenArray(sae.decoder[n]), settings.token_scope, settings.probe_strength),))
-        for n in candidates
+        for n in numbers
     ]
     effects = by_effect(context.model, plans, [item for items in by_side for item in items], rewrite)
     raising, lowering = int(effects.argmax()), int(effects.argmin())
     return (
-        int(candidates[raising]) if effects[raising] > 0 else None,
-        int(candidates[lowering]) if effects[lowering] < 0 else None,
+        int(numbers[raising]) if effects[raising] > 0 else None,
+        int(numbers[lowering]) if effects[lowering] < 0 else None,
     )
 
 

@@ -104,6 +104,7 @@ class SFT(base.Steerer[Settings]):
     name = "sft"
     source = "Jin et al., ACL 2025, Appendix H"
     settings_type = Settings
+    uses_pairs = False
     tuning_grid = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 
     def __init__(self, settings: Settings | None = None) -> None:

@@ -41,6 +41,7 @@ class Vector(base.Steerer[Settings]):
     name = "vector"
     source = "a file"
     settings_type = Settings
+    uses_pairs = False
 
     @property
     def reads(self) -> tuple[Path, ...]:

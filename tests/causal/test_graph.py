@@ -27,7 +27,8 @@ def graphs(draw: st.DrawFn) -> ValueGraph:
             if draw(st.booleans()):
                 ends = draw(st.permutations([source, target]))
                 share = draw(st.none() | st.sampled_from([0.0, 0.125, 1.0]))
-                edges.append(Edge(source=ends[0], target=ends[1], mark=draw(st.sampled_from(MARKS)), stability=share))
+                mark, effect = draw(st.sampled_from(MARKS)), draw(st.none() | st.sampled_from([-0.5, 0.0, 2.0]))
+                edges.append(Edge(source=ends[0], target=ends[1], mark=mark, stability=share, effect=effect))
     return ValueGraph(nodes=NODES, edges=tuple(edges))
 
 
@@ -139,6 +140,8 @@ class TestFiles:
             ("g.json", '{"nodes": ["a"], "edges": [{"source": "a", "target": "b"}]}', "names 'b', which is no node"),
             ("g.json", '{"nodes": ["a", "b"], "edges": [{"source": "a"}]}', "field 'edges.0.target' is missing"),
             ("g.json", '[["a", "q"]]', "Unknown value 'q'. .*The graph .* has it as a node"),
+            ("g.json", '[["a", "q"], ["r", "a"]]', "nodes that are none of the values: q, r. The values: a, b."),
+            ("g.json", '[["a", "b"], ["A", "b"]]', "two nodes for the value 'a'"),
             ("g.graphml", "<graph", "not GraphML"),
             ("g.dot", "digraph {", "not DOT"),
             ("g.txt", "a -> b", "a graph's file ends in .json, .graphml, .dot, .gv"),

@@ -38,6 +38,19 @@ def test_a_dry_run_counts_and_asks_nothing(vharness: Command, tmp_path: Path) ->
     assert not list(tmp_path.glob("vharness-runs/*"))
 
 
+def test_a_dry_run_counts_features_that_the_model_is_to_choose(vharness: Command, tmp_path: Path) -> None:
+    done = vharness(
+        *("causal", "collect", "--roles", 9, "--test-roles", 0, "--values", "power", "--features", "top:5"),
+        *("--set", "path=somewhere", "--dry-run"),
+    )
+    assert done.code == 0, done.err
+    assert "settings     6 (the unsteered one among them)" in done.out
+    assert "at most 5, the most active on 'your values'" in done.out
+    named = vharness("causal", "collect", "--features", "top", "--set", "feature=3", "--dry-run")
+    assert named.code == 2
+    assert "leave feature, features and table out" in named.err
+
+
 def test_a_folder_by_default_is_continued_by_the_same_command(vharness: Command, tmp_path: Path) -> None:
     for _ in range(2):
         assert vharness(*COLLECT, "--roles", 3, "--limit", 4).code == 0
@@ -51,6 +64,9 @@ def test_a_folder_by_default_is_continued_by_the_same_command(vharness: Command,
         (("--roles", 3, "--test-roles", 3), "fewer than 2"),
         (("--values", "courage"), "Unknown value 'courage'"),
         (("--features", "few"), "'few' is none"),
+        (("--features", "top:0"), "'top:0' is neither"),
+        (("--features", "top:4,1312"), "'top:4,1312' is neither"),
+        (("--features", "top"), "--oracle has no hidden states"),
         (("--steerers", "cnva"), "Did you mean 'conva'?"),
         (("--steerers", "caa", "--steer-values", "powre"), "Did you mean 'power'?"),
         (("--questions", "valuebench"), "mini reads its own grammar only"),

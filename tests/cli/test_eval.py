@@ -74,6 +74,24 @@ def test_a_dry_run_counts_and_leaves_nothing(evaluate: Command, own_folders: Pat
     assert not (own_folders / "run").exists()
 
 
+def test_side_effects_are_held_against_a_graph(vharness: Command, checkpoint: Path, own_folders: Path) -> None:
+    """By the configuration's keys; the same command without them shows the section again."""
+    (own_folders / "config.yaml").write_text("report: causal\ngraph: mine.json\n")
+    (own_folders / "mine.json").write_text('[["power", "security"]]')
+    tasks = ("--tasks", "schwartz_power,schwartz_security", "--values", "power", "--limit", 3, "--max-new-tokens", 2)
+    call = ("eval", "-m", checkpoint, "-s", "ica", *tasks, "--max-unscored", 1, "--quiet", "-o", "run")
+    dry = vharness(*call, "--config", "config.yaml", "--dry-run")
+    assert "causal       graph 'mine', 1 edges, 1 of 2 pairs connected by a path" in dry.out
+    first = vharness(*call, "--config", "config.yaml")
+    assert first.code == 0, first.err
+    assert "the graph 'mine' foretells" in first.out
+    (own_folders / "mine.json").unlink()
+    assert vharness(*call).out == first.out
+    alone = ("--tasks", "schwartz_power", "--report", "causal", "-o", "other")
+    refused(vharness(*call, *alone), "no value but 'power'", "Leave --tasks out")
+    assert not (own_folders / "other").exists()
+
+
 def test_the_command_line_wins_over_the_configuration(evaluate: Command, own_folders: Path) -> None:
     (own_folders / "config.yaml").write_text("limit: 7\nseed: 5\n")
     done = evaluate("--config", "config.yaml", "--quiet", "--max-unscored", "1", "--format", "json")

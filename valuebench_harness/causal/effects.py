@@ -13,7 +13,7 @@ against the unsteered row of one role.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,10 +165,10 @@ def effects(
     reach = graph.reach
     together = _together(changes.changed, np.ones((1, len(changes.changed))))[0]
     expected, unexpected = _sides(together, reach)
-    point = _gap(_average(expected), _average(unexpected))
+    point = _gap(average(expected), average(unexpected))
     samples = np.concatenate(
         [
-            _gap(*(_average(side) for side in _sides(_together(changes.changed, weights), reach)))
+            _gap(*(average(side) for side in _sides(_together(changes.changed, weights), reach)))
             for weights in np.array_split(
                 crossed_counts(changes.roles, changes.settings, draws, rng), max(1, draws // BATCH)
             )
@@ -177,12 +177,16 @@ def effects(
     )
     n = changes.clusters
     estimates = [interval(float(point[k]), samples[k], n) for k in range(3)]
-    per_row = _average(changes.changed) * len(changes.values)
+    per_row = average(changes.changed) * len(changes.values)
+
+    def gaps_of(relabelled: BoolArray) -> FloatArray:
+        return np.asarray(_gap(*(average(side) for side in _sides(together[None], relabelled)))[2])
+
     return Effects(
         expected=estimates[0],
         unexpected=estimates[1],
         gap=estimates[2],
-        permutation_p=_permutation_p(together, reach, float(point[2]), permutations, rng),
+        permutation_p=permutation_p(reach, float(point[2]), gaps_of, permutations, rng),
         changed_values=_mean_by_cluster(per_row, changes, draws, rng),
         steerings=len(changes.changed),
         against=changes.against,
@@ -216,26 +220,41 @@ def _together(changed: FloatArray, weights: FloatArray) -> FloatArray:
 def _sides(together: FloatArray, reach: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Means of c(w, v) over expected and over unexpected w, ``[..., v]``."""
     others = ~np.eye(reach.shape[-1], dtype=np.bool_)
-    return _masked_mean(together, reach), _masked_mean(together, others & ~reach)
+    return masked_mean(together, reach), masked_mean(together, others & ~reach)
 
 
-def _masked_mean(numbers: FloatArray, mask: BoolArray) -> FloatArray:
+def masked_mean(numbers: FloatArray, mask: BoolArray) -> FloatArray:
+    """Mean over the last axis of what is known and in the mask; NaN where nothing is."""
     counts = mask & ~np.isnan(numbers)
     with np.errstate(invalid="ignore"):
         return np.asarray((np.nan_to_num(numbers) * counts).sum(axis=-1) / counts.sum(axis=-1))
 
 
-def _average(by_value: FloatArray) -> FloatArray:
-    return _masked_mean(by_value, np.ones(by_value.shape, dtype=np.bool_))
+def average(numbers: FloatArray) -> FloatArray:
+    """Mean over the last axis of what is known; NaN where nothing is."""
+    return masked_mean(numbers, np.ones(numbers.shape, dtype=np.bool_))
 
 
 def _gap(expected: FloatArray, unexpected: FloatArray) -> FloatArray:
     return np.stack([expected, unexpected, expected - unexpected])
 
 
-def _permutation_p(
-    together: FloatArray, reach: BoolArray, gap: float, permutations: int, rng: np.random.Generator
+def permutation_p(
+    reach: BoolArray,
+    gap: float,
+    gaps_of: Callable[[BoolArray], FloatArray],
+    permutations: int,
+    rng: np.random.Generator,
 ) -> float | None:
+    """Share of graphs with randomly relabelled nodes whose gap is at least as large, the graph itself among them.
+
+    Args:
+        reach: of the graph, ``[n, n]``.
+        gap: of the graph; NaN where it has none.
+        gaps_of: gaps ``[k]`` of relabelled reaches ``[k, n, n]``.
+        permutations: relabellings.
+        rng: draws them.
+    """
     if np.isnan(gap):
         return None
     n = len(reach)
@@ -243,8 +262,7 @@ def _permutation_p(
     for size in [BATCH] * (permutations // BATCH) + [permutations % BATCH]:
         order = rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1)
         relabelled = reach[order[:, :, None], order[:, None, :]]
-        gaps = _gap(*(_average(side) for side in _sides(together[None], relabelled)))[2]
-        as_large += int((gaps >= gap - EPSILON).sum())
+        as_large += int((gaps_of(relabelled) >= gap - EPSILON).sum())
     return as_large / (permutations + 1)
 
 

@@ -33,6 +33,7 @@ class Edge(BaseModel):
         mark: what stands between them.
         stability: share of bootstrap samples in which the two were adjacent.
         direction_stability: among those, the share in which ``source --> target`` was found.
+        effect: change of the target for a unit of change of the source, where it is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class Edge(BaseModel):
     mark: Mark = "-->"
     stability: float | None = Field(default=None, ge=0, le=1)
     direction_stability: float | None = Field(default=None, ge=0, le=1)
+    effect: float | None = Field(default=None, allow_inf_nan=False)
 
     @property
     def pair(self) -> frozenset[str]:

@@ -18,6 +18,9 @@ from valuebench_harness.errors import UsageError, unknown_name
 
 FORMATS = {".json": "json", ".graphml": "graphml", ".dot": "dot", ".gv": "dot"}
 
+NAMED = 6
+"""Unknown nodes that an error names."""
+
 
 def graph_text(graph: ValueGraph, form: str) -> str:
     """A graph as ``json``, ``graphml`` or ``dot``."""
@@ -71,16 +74,35 @@ def reference_name(where: str | Path) -> str:
 
 
 def onto(graph: ValueGraph, nodes: Sequence[str], source: str) -> ValueGraph:
-    """A graph over the values of a table.
+    """A graph over the values of a table; those that it lacks are nodes without edges.
 
     Raises:
-        UsageError: for a node that is none of the values.
+        UsageError: for nodes that are none of the values.
+    """
+    return named_as(graph, nodes, source).over(nodes)
+
+
+def named_as(graph: ValueGraph, nodes: Sequence[str], source: str) -> ValueGraph:
+    """A graph whose nodes are called as the values are; it may lack some of them.
+
+    Raises:
+        UsageError: for nodes that are none of the values, or two that are the same one.
     """
     plain = {_plain(node): node for node in nodes}
-    for node in graph.nodes:
-        if _plain(node) not in plain:
-            raise unknown_name("value", node, nodes, f"The graph {source} has it as a node.")
-    return graph.renamed({node: plain[_plain(node)] for node in graph.nodes}).over(nodes)
+    unknown = [node for node in graph.nodes if _plain(node) not in plain]
+    if len(unknown) == 1:
+        raise unknown_name("value", unknown[0], nodes, f"The graph {source} has it as a node.")
+    if unknown:
+        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        raise UsageError(
+            f"The graph {source} has nodes that are none of the values: {', '.join(unknown[:NAMED])}{more}. "
+            f"The values: {', '.join(nodes)}."
+        )
+    names = {node: plain[_plain(node)] for node in graph.nodes}
+    if len(set(names.values())) < len(names):
+        twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
+        raise UsageError(f"The graph {source} has two nodes for the value '{twice}'.")
+    return graph.renamed(names)
 
 
 def _plain(name: str) -> str:
@@ -133,6 +155,7 @@ def _dot(graph: ValueGraph) -> str:
             "arrowhead": _HEADS.get(edge.mark, ""),
             "stability": "" if edge.stability is None else f"{edge.stability:.3f}",
             "direction_stability": "" if edge.direction_stability is None else f"{edge.direction_stability:.3f}",
+            "effect": "" if edge.effect is None else f"{edge.effect:.3f}",
         }
         listed = ", ".join(f"{key}={_quote(text)}" for key, text in attributes.items() if text)
         lines.append(f"  {_quote(edge.source)} -> {_quote(edge.target)} [{listed}];")
@@ -216,7 +239,7 @@ def _from_networkx(path: Path, read: nx.Graph[Any]) -> ValueGraph:
         if (b, a) in edges:  # a pair given both ways is of open direction
             edges[b, a]["mark"] = "---"
         else:
-            kept = {key: data[key] for key in ("stability", "direction_stability") if key in data}
+            kept = {key: data[key] for key in ("stability", "direction_stability", "effect") if key in data}
             edges[a, b] = {"mark": data.get("mark", open_mark), **kept}
     try:
         made = [Edge(source=a, target=b, **data) for (a, b), data in edges.items()]

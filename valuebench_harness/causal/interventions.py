@@ -181,7 +181,9 @@ def graph_of_effects(response: Response, alpha: float = 0.05, smallest: float = 
         if back is not None and abs(effect[back]) > abs(effect[w, k]):
             continue
         stable = np.mean((np.sign(drawn[:, w, k]) == np.sign(effect[w, k])) & (np.abs(drawn[:, w, k]) >= smallest))
-        edges.append(Edge(source=cause, target=value, mark="-->" if back is None else "<->", stability=float(stable)))
+        mark: Mark = "-->" if back is None else "<->"
+        size = round(float(effect[w, k]), 3)
+        edges.append(Edge(source=cause, target=value, mark=mark, stability=float(stable), effect=size))
     about: dict[str, JsonValue] = {
         "method": "interventions with known targets",
         "alpha": alpha,

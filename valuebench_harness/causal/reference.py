@@ -60,6 +60,9 @@ def planted(edges: Sequence[tuple[str, str, float]], nodes: Sequence[str]) -> Va
         edges: cause, effect, weight.
         nodes: values; a path through a value that is none of them becomes an edge.
 
+    Returns:
+        The graph, each edge with its effect: weights multiply along a path and add over the paths it stands for.
+
     Raises:
         UsageError: where a node is none of the planted values.
     """
@@ -67,18 +70,23 @@ def planted(edges: Sequence[tuple[str, str, float]], nodes: Sequence[str]) -> Va
     for node in nodes:
         if node not in known:
             raise UsageError(f"'{node}' is none of the planted values: {', '.join(sorted(known))}.")
-    children: dict[str, list[str]] = {}
-    for cause, effect, _ in edges:
-        children.setdefault(cause, []).append(effect)
-    made = [
-        Edge(source=node, target=child) for node in nodes for child in dict.fromkeys(_next(node, children, set(nodes)))
-    ]
+    children: dict[str, list[tuple[str, float]]] = {}
+    for cause, effect, weight in edges:
+        children.setdefault(cause, []).append((effect, weight))
+    made = []
+    for node in nodes:
+        effects: dict[str, float] = {}
+        for child, weight in _next(node, children, set(nodes)):
+            effects[child] = effects.get(child, 0.0) + weight
+        made += [Edge(source=node, target=child, effect=round(size, 6)) for child, size in effects.items()]
     return ValueGraph(nodes=tuple(nodes), edges=tuple(made), about={"reference": "planted"})
 
 
-def _next(node: str, children: Mapping[str, Sequence[str]], kept: set[str]) -> Iterator[str]:
-    for child in children.get(node, ()):
+def _next(
+    node: str, children: Mapping[str, Sequence[tuple[str, float]]], kept: set[str]
+) -> Iterator[tuple[str, float]]:
+    for child, weight in children.get(node, ()):
         if child in kept:
-            yield child
+            yield child, weight
         else:
-            yield from _next(child, children, kept)
+            yield from ((end, weight * further) for end, further in _next(child, children, kept))

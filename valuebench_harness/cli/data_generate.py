@@ -77,10 +77,7 @@ def _kind(kind: str, *, straightforward: bool) -> Kind:
 
 
 def _settings(judge: str, pairs: list[str] | None, model: str | None, url: str | None) -> WriterSettings:
-    from pydantic import ValidationError
-
-    from valuebench_harness.data.reading import explain
-    from valuebench_harness.harness.generate.ask import WriterSettings
+    from valuebench_harness.harness.generate.ask import writer_settings
 
     if judge.strip().lower() != "openai":
         raise UsageError(
@@ -88,10 +85,7 @@ def _settings(judge: str, pairs: list[str] | None, model: str | None, url: str |
         )
     given: dict[str, Any] = o.parse_settings(pairs, "--judge-set") if pairs else {}
     given |= {key: text for key, text in (("model", model), ("base_url", url)) if text is not None}
-    try:
-        return WriterSettings.model_validate(given)
-    except ValidationError as error:
-        raise UsageError(f"--judge-set: {explain(error)}.") from error
+    return writer_settings(given, "--judge-set")
 
 
 def _tell(outcome: Outcome, value_system: str | None) -> None:

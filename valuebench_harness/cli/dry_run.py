@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from valuebench_harness.harness.causal_report import planned_graph
 from valuebench_harness.harness.family import model_path
 from valuebench_harness.harness.judging import QUESTIONS
 from valuebench_harness.harness.remote import REMOTE
@@ -33,6 +34,7 @@ def show(plan: Plan, folder: Path) -> None:
     calls = sum(n * len(QUESTIONS[k]) for k, n in answers.items())
     tokens, exact = _prompt_tokens(plan)
     judge = make_run_judge(plan.config, plan.family)
+    chosen = planned_graph(plan)
     about = "" if exact else "about "
     typer.echo(f"model        {plan.config.model}" + (" (paid calls)" if plan.config.model.startswith(REMOTE) else ""))
     typer.echo(f"steerer      {plan.steerer.name}, gate {plan.gate_name}, direction {plan.direction}")
@@ -48,6 +50,12 @@ def show(plan: Plan, folder: Path) -> None:
         typer.echo(f"tuning       {len(trials.conditions) - 1} trials, at most {n:,} answers, not counted above")
     if plan.config.match_kl is not None:
         typer.echo(f"match KL     {len(plan.specs)} strengths, found on neutral texts, not counted above")
+    if chosen is not None:
+        graph = chosen.graph
+        typer.echo(
+            f"causal       graph '{chosen.name}', {len(graph.edges)} edges, {int(graph.reach.sum())} of "
+            f"{len(graph.nodes) * (len(graph.nodes) - 1)} pairs connected by a path"
+        )
     if plan.foreign:
         typer.echo(f"lm-eval      {', '.join(plan.foreign)} under {len(plan.conditions)} conditions, not counted above")
     typer.echo(f"run          {folder}")

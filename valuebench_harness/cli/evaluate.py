@@ -34,6 +34,7 @@ def run(
     gate: o.Gate = None,
     gate_settings: o.GateSet = None,
     context_controlled: o.Controlled = None,
+    pairs: o.Pairs = None,
     value_system: o.ValueSystem = None,
     tasks: Annotated[
         str | None, typer.Option("--tasks", help="Tasks, comma between them; see 'vharness ls tasks'.")
@@ -66,6 +67,8 @@ def run(
         float | None,
         typer.Option("--max-unscored", help="Share of unscored answers above which to exit with 3. [0.01]"),
     ] = None,
+    report: o.Report = None,
+    graph: o.Graph = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML with the same keys; options win.")] = None,
     out: o.Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
@@ -92,12 +95,12 @@ def run(
 
         show(plan, folder)
         return
-    report = Reporter(quiet=quiet)
+    progress = Reporter(quiet=quiet)
     # Without --out the folder's name holds the configuration's hash: an unfinished run there is this one.
-    finished = execute(plan, folder, resume=resume, report=report)
+    finished = execute(plan, folder, resume=resume, report=progress)
     files = write_all(finished)
     typer.echo(render(finished, output))
-    report.note(f"Run: {folder}   page: {files['html']}")
+    progress.note(f"Run: {folder}   page: {files['html']}")
     results = finished.results
     if results.unscored_share > plan.config.max_unscored:
         reasons = "; ".join(f"{n} x {why}" for why, n in list(results.unscored_reasons.items())[:3])

@@ -22,6 +22,7 @@ def run(
     layers: o.Layers = None,
     settings: o.Set = None,
     context_controlled: o.Controlled = None,
+    pairs: o.Pairs = None,
     seed: o.Seed = None,
     revision: o.Revision = None,
     dtype: o.Dtype = None,
@@ -35,7 +36,7 @@ def run(
         str | None,
         typer.Option("--export", help="Write the method's vectors as well: safetensors, gguf or pt, comma between."),
     ] = None,
-    report: Annotated[
+    with_page: Annotated[
         bool, typer.Option("--report", help="Write a page on what was learned: accuracy, directions, words, gate.")
     ] = False,
     runs: Annotated[
@@ -58,10 +59,10 @@ def run(
     from valuebench_harness.steerers.vectors import check_formats
 
     config = make_config(**o.given(options))
-    if (runs or control) and not report:
+    if (runs or control) and not with_page:
         option = "--run" if runs else "--control-by-size"
         raise UsageError(f"{option} adds to the page of --report: give both.")
-    rates = _before_the_page(runs or []) if report else ()
+    rates = _before_the_page(runs or []) if with_page else ()
     formats = check_formats(export) if export is not None else ()
     table = Table()
     for column in ("value", "layers", "held-out accuracy", "seconds", "file"):
@@ -74,7 +75,7 @@ def run(
         shown = f"{min(accuracy):.2f} to {max(accuracy):.2f}" if accuracy else "-"
         table.add_row(m.value, ",".join(map(str, m.layers)), shown, f"{m.seconds:.1f}", str(path))
     Console().print(table)
-    if report:
+    if with_page:
         from valuebench_harness.harness.fit_study.study import study_fit
         from valuebench_harness.reports.fit_report import write_fit_report
 

@@ -48,6 +48,7 @@ Controlled = Annotated[
     bool | None,
     typer.Option("--context-controlled/--straightforward", help="Which training pairs. [--context-controlled]"),
 ]
+Pairs = Annotated[int | None, typer.Option("--pairs", help="Fit on so many training pairs of each value. [all]")]
 Revision = Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit of a hub model.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="auto, float32, bfloat16 or float16. [auto]")]
 DeviceMap = Annotated[str | None, typer.Option("--device-map", help="As in transformers, such as auto.")]
@@ -66,6 +67,18 @@ BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Rows run to
 SystemPrompt = Annotated[str | None, typer.Option("--system-prompt", help="Put before every conversation.")]
 MaxNewTokens = Annotated[int | None, typer.Option("--max-new-tokens", help="Length of an answer. [32]")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of every split, draw and sample. [0]")]
+Report = Annotated[
+    str | None,
+    typer.Option("--report", help="causal: what a graph foretells of the side effects, beside what moved."),
+]
+Graph = Annotated[
+    str | None,
+    typer.Option(
+        "--graph",
+        help="Graph of --report causal: a file, FILE:NAME, planted, higher-order, circle, upper-dimensions. "
+        "[planted for mini, else higher-order]",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run. [vharness-runs/...]")]
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from valuebench_harness.cli import options as o
+from valuebench_harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from valuebench_harness.harness.generate.ask import WriterSettings
 
 
 def run(
@@ -20,6 +24,21 @@ def run(
     role: Annotated[str | None, typer.Option("--role", help="System prompt of the change 'role'. [a nurse]")] = None,
     rewordings: Annotated[
         Path | None, typer.Option("--rewordings", help="JSONL with 'id' and 'text' of every dilemma in other words.")
+    ] = None,
+    reword_with: Annotated[
+        str | None,
+        typer.Option("--reword-with", metavar="openai:NAME", help="Have a model write the dilemmas in other words."),
+    ] = None,
+    reword_url: Annotated[
+        str | None, typer.Option("--reword-url", help="Address of that model's server. [OPENAI_BASE_URL]")
+    ] = None,
+    reword_set: Annotated[
+        list[str] | None,
+        typer.Option("--reword-set", metavar="KEY=VALUE", help="max_calls, max_tokens, temperature, templates, ..."),
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option("--pairs", help="Fit on so many training pairs as well, comma between: 10,25,50,100."),
     ] = None,
     direction: o.Direction = None,
     strength: o.Strength = None,
@@ -42,11 +61,13 @@ def run(
     output: Annotated[str, typer.Option("--format", help="text, md or json.")] = "text",
     quiet: o.Quiet = False,
 ) -> None:
-    """Says how much of a steering effect stays when the same items are asked another way."""
+    """Says how much of a steering effect stays when items are asked another way, or training pairs are few."""
     options = locals()
     from valuebench_harness.harness.config import load_config, make_config
     from valuebench_harness.harness.progress import Reporter
-    from valuebench_harness.harness.robustness import ROLE, plan_robustness, run_robustness
+    from valuebench_harness.harness.robustness.changes import ROLE, parse_sizes
+    from valuebench_harness.harness.robustness.plan import plan_robustness
+    from valuebench_harness.harness.robustness.run import run_robustness
     from valuebench_harness.reports.robustness import check_format, render_robustness, write_robustness
 
     check_format(output)
@@ -55,7 +76,9 @@ def run(
         make_config(**o.merged(from_file, o.given(options))),
         changes=[c.strip().lower() for c in changes.split(",") if c.strip()],
         role=role or ROLE,
+        sizes=parse_sizes(sizes or ""),
         rewordings=rewordings,
+        writer=_writer(reword_with, reword_url, reword_set),
     )
     folder = out or plan.default_folder
     report = Reporter(quiet=quiet)
@@ -63,3 +86,22 @@ def run(
     files = write_robustness(found, folder)
     typer.echo(render_robustness(found, output))
     report.note(f"Runs: {folder}   report: {files['md']}")
+
+
+def _writer(name: str | None, url: str | None, pairs: list[str] | None) -> WriterSettings | None:
+    """The model that rewords; ``None`` where none is named."""
+    from valuebench_harness.harness.generate.ask import writer_settings
+    from valuebench_harness.harness.remote import REMOTE
+
+    if name is None:
+        if url or pairs:
+            raise UsageError("--reword-url and --reword-set are for the model that --reword-with names: give it too.")
+        return None
+    if not name.startswith(REMOTE) or name == REMOTE:
+        raise UsageError(
+            f"--reword-with '{name}': write openai:NAME, the model NAME of an OpenAI-compatible server, such as "
+            "openai:gpt-4o-mini."
+        )
+    given: dict[str, Any] = o.parse_settings(pairs, "--reword-set") if pairs else {}
+    given |= {"model": name.removeprefix(REMOTE)} | ({"base_url": url} if url is not None else {})
+    return writer_settings(given, "--reword-set")

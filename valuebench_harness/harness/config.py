@@ -85,6 +85,7 @@ def _listed(value: Any) -> Any:
 Strengths = Annotated[tuple[float, ...] | None, BeforeValidator(parse_strengths)]
 Layers = Annotated[tuple[int, ...] | None, BeforeValidator(parse_layers)]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_listed)]
+Reports = Annotated[tuple[Literal["causal"], ...], BeforeValidator(_listed)]
 
 
 class RunConfig(BaseModel):
@@ -108,6 +109,7 @@ class RunConfig(BaseModel):
         gate: ``None`` for the method's own; ``none`` for no gate.
         gate_settings: of the gate.
         context_controlled: fit on context-controlled pairs, or on the straightforward ones.
+        pairs: fit on so many pairs of each value, drawn by the seed; a smaller number's are among a larger's.
         tasks: ``None`` for dilemmas, questionnaire and exam of the model's family.
         include_path: folder with lm-eval tasks of one's own.
         judge: ``None`` for the family's.
@@ -125,6 +127,8 @@ class RunConfig(BaseModel):
         tune_target: with ``tune``, the least strength that reaches this share of successes is chosen.
         match_kl: choose each value's strength so that the steered model is so many nats a token from the base.
         model_url: address of the OpenAI-compatible server of a model ``openai:NAME``.
+        report: reports beside the usual one: ``causal`` holds the side effects against a graph of values.
+        graph: of that report, by name or as a file; ``None`` for the default of the model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -146,6 +150,7 @@ class RunConfig(BaseModel):
     gate: str | None = None
     gate_settings: dict[str, JsonValue] = {}
     context_controlled: bool = True
+    pairs: int | None = Field(None, ge=2)
     tasks: Names = None
     include_path: Path | None = None
     judge: str | None = None
@@ -163,6 +168,8 @@ class RunConfig(BaseModel):
     tune_target: float | None = Field(None, gt=0, le=1)
     match_kl: float | None = Field(None, gt=0)
     model_url: str | None = None
+    report: Reports = ()
+    graph: str | None = None
 
     @field_validator("model_url")
     @classmethod
@@ -175,7 +182,7 @@ class RunConfig(BaseModel):
         return self.temperature if self.temperature is not None else (0.0 if self.n_samples == 1 else 1.0)
 
 
-HOW_NOT_WHAT = frozenset({"batch_size", "max_unscored", "judge", "judge_settings"})
+HOW_NOT_WHAT = frozenset({"batch_size", "max_unscored", "judge", "judge_settings", "report", "graph"})
 """Keys that do not change which answers a run holds: a run may be resumed with others."""
 
 

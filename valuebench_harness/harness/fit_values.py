@@ -9,13 +9,12 @@ from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.harness.export import export_vectors
 from valuebench_harness.harness.family import family_of
-from valuebench_harness.harness.fitting import Fitter, learns
+from valuebench_harness.harness.fitting import Fitter, check_pairs, learns
 from valuebench_harness.harness.plan import file_name, make_method, steered_values
 from valuebench_harness.harness.progress import Reporter
 from valuebench_harness.harness.session import load_model
 from valuebench_harness.steerers.artifact import Artifact
 from valuebench_harness.steerers.base import check_layers
-from valuebench_harness.steerers.states import States
 
 
 def fit_values(
@@ -41,10 +40,11 @@ def fit_values(
         raise UsageError(f"'{steerer.name}' has nothing to fit: it learns nothing. 'vharness eval' uses it as it is.")
     family = family_of(config)
     values = steered_values(config, family)
+    check_pairs(config, steerer, family, values)
     model = load_model(config)
     for note in model.notes:
         reporter.note(note)
-    fitter = Fitter(model, family, States(model, config.batch_size), config.context_controlled, config.seed)
+    fitter = Fitter.of(config, family, model)
     if config.layers is not None:
         check_layers(config.layers, fitter.shape)
     with reporter.stage("fit", len(values), "fits") as advance:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from valuebench_harness.data.sources import home
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import content_key
@@ -22,12 +24,19 @@ from valuebench_harness.steerers.base import FitContext, ModelShape, Steerer
 from valuebench_harness.steerers.states import States
 
 if TYPE_CHECKING:
+    from valuebench_harness.data.datasets import DataSet
+    from valuebench_harness.data.schemas import ContrastivePair
     from valuebench_harness.engine.model import SteeredModel
+    from valuebench_harness.harness.config import RunConfig
     from valuebench_harness.harness.family import Family
     from valuebench_harness.steerers.gates.base import Gate
 
 
 Fittable: TypeAlias = "Steerer[Any] | Gate[Any]"
+
+
+class CannotFitError(UsageError):
+    """A method says that it cannot be fitted on what there is to learn from."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Fitter:
         states: of that model, shared by all fits.
         controlled: learn from context-controlled pairs or from straightforward ones.
         seed: of splits.
+        n_pairs: learn from so many pairs of each value only; ``None`` for all.
     """
 
     model: SteeredModel
@@ -47,6 +57,20 @@ class Fitter:
     states: States
     controlled: bool
     seed: int
+    n_pairs: int | None = None
+
+    @classmethod
+    def of(cls, config: RunConfig, family: Family, model: SteeredModel, states: States | None = None) -> Fitter:
+        """The fitter of a configuration.
+
+        Args:
+            config: says which pairs are learned from.
+            family: that holds them.
+            model: to read states from.
+            states: of that model, where some were read already.
+        """
+        shared = states if states is not None else States(model, config.batch_size)
+        return cls(model, family, shared, config.context_controlled, config.seed, config.pairs)
 
     @property
     def shape(self) -> ModelShape:
@@ -54,13 +78,17 @@ class Fitter:
         return ModelShape(self.model.name, self.model.n_layers, self.model.width)
 
     def context(self, value: str, layers: Sequence[int] | None = None) -> FitContext:
-        """What a method may learn from for one value."""
+        """What a method may learn from for one value.
+
+        Raises:
+            UsageError: for more pairs than there are.
+        """
         data = self.family.data
         return FitContext(
             shape=self.shape,
             states=self.states,
             value=data.system.get(value),
-            pairs=data.pairs(value, controlled=self.controlled),
+            pairs=training_pairs(data, value, self.n_pairs, controlled=self.controlled, seed=self.seed),
             neutral=[n.text for n in data.neutral()] if data.has("neutral") else [],
             layers=tuple(layers) if layers is not None else None,
             seed=self.seed,
@@ -120,10 +148,42 @@ class Fitter:
         return fitted, (_record(fitted, cached=False),)
 
     def _fit(self, method: Fittable, context: FitContext) -> Artifact | None:
-        if not isinstance(method, Steerer):
-            return method.fit(context)
-        with told(method, f"fitting '{context.value.id}'"):
-            return method.fit(context)
+        try:
+            if not isinstance(method, Steerer):
+                return method.fit(context)
+            with told(method, f"fitting '{context.value.id}'"):
+                return method.fit(context)
+        except UsageError as error:
+            raise CannotFitError(str(error)) from error
+
+
+def training_pairs(
+    data: DataSet, value: str, n: int | None, *, controlled: bool, seed: int
+) -> Sequence[ContrastivePair]:
+    """The pairs of a value, or some of them.
+
+    Args:
+        data: that holds them.
+        value: id of the value.
+        n: how many; ``None`` for all.
+        controlled: context-controlled pairs or straightforward ones.
+        seed: of the draw.
+
+    Raises:
+        UsageError: for more than there are.
+    """
+    pairs = data.pairs(value, controlled=controlled)
+    if n is None:
+        return pairs
+    if n > len(pairs):
+        raise UsageError(f"--pairs {n}: there are {len(pairs)} training pairs of '{value}'. Name at most so many.")
+    return some_pairs(pairs, n, seed)
+
+
+def some_pairs(pairs: Sequence[ContrastivePair], n: int, seed: int) -> list[ContrastivePair]:
+    """``n`` of the pairs, in their order; those of a smaller number are among those of a larger one."""
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    return [pairs[i] for i in sorted(order[:n])]
 
 
 def learns(method: Fittable) -> bool:
@@ -131,6 +191,27 @@ def learns(method: Fittable) -> bool:
     if not isinstance(method, Steerer):
         return True
     return any(map(learns, method.parts)) if method.parts else type(method).fit is not Steerer.fit
+
+
+def learns_from_pairs(method: Steerer[Any]) -> bool:
+    """Whether the number of training pairs matters to it."""
+    if method.parts:
+        return any(map(learns_from_pairs, method.parts))
+    return learns(method) and method.uses_pairs
+
+
+def check_pairs(config: RunConfig, steerer: Steerer[Any], family: Family, values: Sequence[str]) -> None:
+    """Looks for the number of training pairs that a configuration names, before a model is loaded.
+
+    Raises:
+        UsageError: there are fewer, or the method does not use them.
+    """
+    if config.pairs is None:
+        return
+    if not learns_from_pairs(steerer):
+        raise UsageError(f"--pairs {config.pairs}: '{steerer.name}' does not learn from training pairs.")
+    for value in values:
+        training_pairs(family.data, value, config.pairs, controlled=config.context_controlled, seed=config.seed)
 
 
 def code_identity(method: Fittable) -> str:

@@ -93,8 +93,9 @@ async def _judge_all(
     owners: dict[str, list[str]] = defaultdict(list)
     distinct: dict[str, JudgeItem] = {}
     for sample, item in items:
-        owners[item.digest].append(sample)
-        distinct[item.digest] = item
+        digest = item.digest
+        owners[digest].append(sample)
+        distinct[digest] = item
     identity = judge.identity
     keys = {digest: content_key("verdict", judge=identity, item=digest) for digest in distinct}
     cached = not isinstance(judge, RuleJudge)

@@ -44,6 +44,7 @@ LM_EVAL_BATCH_SIZE = "1"
 OF_THE_TASK = {
     *("tasks", "include_path", "judge", "judge_settings", "split", "limit", "n_samples", "temperature"),
     *("max_new_tokens", "system_prompt", "max_unscored", "tune", "tune_target", "match_kl", "model_url"),
+    *("report", "graph"),
 }
 """Keys of a run that lm-eval has options of its own for, or no use."""
 

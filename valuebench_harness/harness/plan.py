@@ -16,7 +16,7 @@ from valuebench_harness.harness import conditions as planning
 from valuebench_harness.harness.config import HOW_NOT_WHAT, RunConfig
 from valuebench_harness.harness.documents import default_tasks, make_documents
 from valuebench_harness.harness.family import Family, family_of
-from valuebench_harness.harness.fitting import code_identity, learns
+from valuebench_harness.harness.fitting import check_pairs, code_identity, learns
 from valuebench_harness.harness.halves import make_halves
 from valuebench_harness.harness.records import BASE, Condition, Document
 from valuebench_harness.harness.remote import REMOTE, refuse_activations
@@ -142,6 +142,7 @@ def make_plan(config: RunConfig) -> Plan:
             )
         check_tasks(foreign, config.include_path, family)
     plan = plan_for(config, family, method, specs, documents)
+    check_pairs(config, method.steerer, family, plan.values)
     return replace(
         plan,
         training=_training_hash(config, method.steerer, family, plan.values),

@@ -64,7 +64,7 @@ def prepare(plan: Plan, model: AnyModel, cache: Cache, report: Reporter) -> Prep
     gate = make_gate(plan.gate_name, config.gate_settings)
     if plan.steerer.name == BASE.steerer:
         return Prepared(Asker(model, plan.family, plan.steerer, config, {}, {}), {}, None, {}, states, ())
-    fitter = Fitter(model, plan.family, states, config.context_controlled, config.seed)
+    fitter = Fitter.of(config, plan.family, model, states)
     wanted = {(v, c.layers): None for c in plan.conditions for v in c.targets}
     for _, layers in wanted:
         if layers is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.cache import Cache
+from valuebench_harness.harness.causal_report import stored_graph, with_causal_report
 from valuebench_harness.harness.family import family_of
 from valuebench_harness.harness.judging import check_judge, judge_all, judge_items
 from valuebench_harness.harness.progress import Reporter
@@ -70,6 +71,8 @@ def rescore(run: Run, judge_name: str, settings: Mapping[str, Any], *, report: R
         )
         if (run.folder / "metrics.json").is_file():
             results = results.model_copy(update={"tuned": run.results.tuned, "matched": run.results.matched})
+        if (graph := stored_graph(run.folder)) is not None:
+            results = with_causal_report(results, graph)
         store.write_text("metrics.json", results.model_dump_json(indent=1) + "\n")
         config = run.info.config.model_copy(update={"judge": judge_name, "judge_settings": _plain(settings)})
         store.write_info(

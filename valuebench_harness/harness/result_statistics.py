@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from valuebench_harness.harness.records import Record
+from valuebench_harness.harness.records import Condition, Record
 from valuebench_harness.metrics.circle import SpillOver, spill_over
 from valuebench_harness.metrics.dose import Crossing, DoseResponse, Floats, fluency_breaks
 from valuebench_harness.metrics.equivalence import Margin, non_inferior, non_inferior_each
@@ -146,6 +146,21 @@ def statistics(evidence: Evidence, angles: Mapping[str, float]) -> Statistics:
         ),
         spread=spread(list(after.values())) if after else None,
     )
+
+
+def changes_by_pair(found: Iterable[tuple[Condition, Mapping[str, Change]]]) -> dict[Pair, Change]:
+    """The matrix of values steered by values measured.
+
+    Args:
+        found: conditions of one level of strength, each with the change of every value's favour rate. A value aimed
+            at together with others is left out: it is no side effect, and no cell of the diagonal either.
+    """
+    return {
+        (condition.value or "", value): change
+        for condition, changes in found
+        for value, change in changes.items()
+        if value not in condition.weights
+    }
 
 
 def dose_response(control: Mapping[float, Outcomes], fluency: Mapping[float, Outcomes]) -> Doses | None:

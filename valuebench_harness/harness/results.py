@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from valuebench_harness.causal.graph import ValueGraph
+from valuebench_harness.causal.side_effects import SideEffects
 from valuebench_harness.harness.records import SCHEMA_VERSION, Condition, Record
 from valuebench_harness.harness.result_statistics import Doses, Statistics
 from valuebench_harness.harness.settling import Matched, Tuned
@@ -93,6 +95,24 @@ class Cost(Record):
     judge_tokens: int
 
 
+class CausalReport(Record):
+    """The side effects beside what a graph of values foretells of them (``--report causal``).
+
+    Attributes:
+        name: of the graph.
+        graph: that foretold.
+        levels: one for each level of strength.
+        combined: conditions left out, which steer several values at once or one with a weight.
+        outside: values of the run that the graph does not speak of.
+    """
+
+    name: str
+    graph: ValueGraph
+    levels: tuple[SideEffects, ...]
+    combined: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+
+
 class Results(Record):
     """All numbers of a run.
 
@@ -110,6 +130,7 @@ class Results(Record):
         cost: of the run.
         tuned: strengths that ``--tune`` chose, with all that was tried and on which items.
         matched: strengths that ``--match-kl`` chose.
+        causal: what a graph foretold of the side effects, where it was asked.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -126,6 +147,7 @@ class Results(Record):
     cost: Cost
     tuned: tuple[Tuned, ...] = ()
     matched: tuple[Matched, ...] = ()
+    causal: CausalReport | None = None
 
     @property
     def unscored_share(self) -> float:

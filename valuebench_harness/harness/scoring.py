@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from valuebench_harness.harness.records import BASE, Condition, Document, FitRecord, Sample, VerdictRecord
-from valuebench_harness.harness.result_statistics import Doses, Evidence, dose_response, exam_by_subject, statistics
+from valuebench_harness.harness.result_statistics import (
+    Doses,
+    Evidence,
+    changes_by_pair,
+    dose_response,
+    exam_by_subject,
+    statistics,
+)
 from valuebench_harness.harness.results import BaseValue, ConditionResult, Cost, Effect, Exam, Results
 from valuebench_harness.harness.settling import Settled
 from valuebench_harness.metrics.consistency import Consistency, consistency, orientation
@@ -116,12 +123,7 @@ class Scorer:
             sign=members[0].sign,
             aimed=(self._control(members, steered=False), self._control(members)),
             fluent=self._fluency(members),
-            changes={
-                (c.value or "", value): change
-                for c, effects in side
-                for value, change in effects.items()
-                if value not in c.weights  # aimed at together with others: no side effect, and no diagonal either
-            },
+            changes=changes_by_pair(side),
             exam=exam.change if exam else None,
             exam_subjects=exam_by_subject(self._subjects([BASE]), self._subjects(members)),
         )

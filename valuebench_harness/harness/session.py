@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.aliases import ModelAlias, find_alias, nearest, smaller
 from valuebench_harness.harness.cache import Cache
+from valuebench_harness.harness.causal_report import ReportGraph, planned_graph, stored_graph, with_causal_report
 from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.harness.family import Family, model_path
 from valuebench_harness.harness.judging import check_judge, judge_all, judge_items
@@ -47,8 +48,9 @@ def execute(plan: Plan, folder: Path, *, resume: bool, report: Reporter) -> Run:
     store = RunStore(folder)
     # Before run.json keeps settings that the judge may refuse, such as a key.
     judge = make_run_judge(plan.config, plan.family)
+    graph = planned_graph(plan)
     with store.lock():
-        return _run(plan, store, judge, _Loader(plan), resume=resume, report=report)
+        return _run(plan, store, judge, _Loader(plan), resume=resume, report=report, graph=graph)
 
 
 class _Loader:
@@ -65,11 +67,20 @@ class _Loader:
         return load_run_model(self._plan.config)
 
 
-def _run(plan: Plan, store: RunStore, judge: Judge, loader: _Loader, *, resume: bool, report: Reporter) -> Run:
+def _run(
+    plan: Plan,
+    store: RunStore,
+    judge: Judge,
+    loader: _Loader,
+    *,
+    resume: bool,
+    report: Reporter,
+    graph: ReportGraph | None = None,
+) -> Run:
     if plan.is_unsettled:
         plan = plan.settle(_settle(plan, store, judge, loader, resume=resume, report=report))
     info = open_run(store, plan, resume=resume)
-    return _Session(plan, store, info, report, loader).run(judge)
+    return _Session(plan, store, info, report, loader, graph).run(judge)
 
 
 def _settle(plan: Plan, store: RunStore, judge: Judge, loader: _Loader, *, resume: bool, report: Reporter) -> Settled:
@@ -108,6 +119,7 @@ class _Session:
     info: RunInfo
     report: Reporter
     loader: _Loader
+    graph: ReportGraph | None = None
     cache: Cache = field(default_factory=Cache)
 
     def run(self, judge: Judge) -> Run:
@@ -218,6 +230,9 @@ class _Session:
             lm_eval=json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None,
             settled=self.plan.settled,
         )
+        # A graph that a finished run was held against stays with it, also where it is not named again.
+        if (graph := self.graph or stored_graph(self.store.folder)) is not None:
+            results = with_causal_report(results, graph)
         self.store.write_text("metrics.json", results.model_dump_json(indent=1) + "\n")
 
 

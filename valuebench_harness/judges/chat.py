@@ -218,8 +218,9 @@ class ChatClient:
         try:
             raw = await client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=list(messages),  # type: ignore[arg-type]  # the client's own types name every role apart
-                **parameters,
+                messages=[],
+                # As they are: the client would rebuild what it is given by its types, a quarter of a request's work.
+                extra_body={"messages": list(messages), **parameters},
             )
             body = _Body.model_validate_json(raw.content)
         except openai.AuthenticationError as error:

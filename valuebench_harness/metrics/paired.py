@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from valuebench_harness.metrics.rates import Z
+from valuebench_harness.metrics.rates import LEVEL, Z
 
 POWER = 0.8
 """Chance of being shown that a difference must have to be called detectable."""
@@ -61,7 +61,16 @@ class Change(BaseModel):
         (z(.975) + z(.8)) standard errors (Bloom 1995, "Minimum detectable effects"). A change that is not
         shown says no more than that it is probably smaller than this.
         """
-        return None if self.error is None else (Z + NormalDist().inv_cdf(POWER)) * self.error
+        return self.detectable_among(1)
+
+    def detectable_among(self, tests: int) -> float | None:
+        """The same where the change is one of so many tests at a joint level of 5%.
+
+        At Bonferroni's level for each, which Holm's correction never falls below: what is detectable there
+        is so under Holm's.
+        """
+        z = NormalDist().inv_cdf(1 - (1 - LEVEL) / (2 * tests))
+        return None if self.error is None else (z + NormalDist().inv_cdf(POWER)) * self.error
 
 
 Outcomes = Mapping[str, list[bool | None]]

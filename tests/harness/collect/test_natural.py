@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from tests.harness.collect.conftest import Collect
-from tests.steerers.test_sae import write_sae
+from tests.steerers.test_sae import PLANTED, phrase_states, write_sae
 from tests.support.chat_server import ChatServer, Reply, Request
 from tests.support.checkpoints import build_checkpoint
 from valuebench_harness.causal.table import read_table
@@ -18,6 +19,8 @@ from valuebench_harness.data.datasets import load_dataset
 from valuebench_harness.data.values import load_value_system
 from valuebench_harness.engine.loading import load
 from valuebench_harness.errors import UsageError
+from valuebench_harness.harness.collect import session
+from valuebench_harness.harness.collect.store import CollectStore
 
 WIDTH = 32
 
@@ -54,6 +57,63 @@ def test_features_of_an_autoencoder_are_settings(collected: Collect, checkpoint:
     base, first, second = (table.by_role(s, table.role_names) for s in table.setting_names)
     assert np.abs(first - base).max() > 1e-3
     assert np.abs(second - first).max() > 1e-3
+
+
+def test_the_most_active_features_are_chosen_once(
+    collected: Collect, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of the published formula on the tokens of the phrase; a later session asks no model for others."""
+    model = load(str(checkpoint), device="cpu")
+    folder = write_sae(tmp_path / "sae", model)
+    arrays = load_file(folder / "sae_weights.safetensors")
+    active = np.maximum(phrase_states(model) @ arrays["W_enc"] - 0.1, 0).mean(axis=0)
+    order = np.argsort(-active, kind="stable")
+    assert active[order[2]] > active[order[3]] > 0
+    settings: dict[str, Any] = {
+        "model": str(checkpoint),
+        "features": ("top:3",),
+        "settings": {"path": str(folder), "any_model": True},
+        "score": "probability",
+        **SMALL,
+    }
+    with monkeypatch.context() as stopped:
+        stopped.setattr(session, "fit_settings", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            collected("run", **settings)
+    store = CollectStore(tmp_path / "run")
+    assert store.info().features == tuple(order[:3])
+    assert [s.id for s in store.settings()] == ["", *map(str, order[:3])]
+    monkeypatch.setattr(session, "choose_features", interrupt)
+    info = collected("run", resume=True, **settings)
+    assert (info.status, info.features) == ("complete", tuple(order[:3]))
+    assert set(read_table(tmp_path / "run" / "train.csv").setting_names) == {"", *map(str, order[:3])}
+
+    (folder / "sae_weights.safetensors").write_bytes(b"another")
+    with pytest.raises(UsageError, match="holds another collection"):
+        collected("run", resume=True, **settings)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_fewer_features_are_active_than_asked_for(collected: Collect, checkpoint: Path, tmp_path: Path) -> None:
+    model = load(str(checkpoint), device="cpu")
+    shy = write_sae(tmp_path / "sae", model)
+    arrays = load_file(shy / "sae_weights.safetensors")
+    arrays["b_enc"][:] = -1e6
+    arrays["b_enc"][[PLANTED, 2]] = 1e6
+    save_file(arrays, shy / "sae_weights.safetensors")
+    info = collected(
+        "run",
+        model=str(checkpoint),
+        features=("top",),
+        settings={"path": str(shy), "any_model": True},
+        score="probability",
+        **SMALL,
+    )
+    assert set(info.features) == {PLANTED, 2}
+    assert "Only 2 features are active on 'your values', of the 24 asked for." in info.notes
 
 
 def scripted(request: Request, _: int) -> Reply:

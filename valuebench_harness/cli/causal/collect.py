@@ -34,7 +34,8 @@ def run(
         int | None, typer.Option("--test-roles", help="How many of them only test; with 0 all items train. [a fifth]")
     ] = None,
     features: Annotated[
-        str | None, typer.Option("--features", help="SAE features by number, each a setting: 1312,1975.")
+        str | None,
+        typer.Option("--features", help="SAE features, each a setting: 1312,1975; or the most active: top, top:24."),
     ] = None,
     steerers: Annotated[
         str | None,
@@ -116,6 +117,8 @@ def run(
         _show(plan, folder)
         return
     info = collect(plan, folder, resume=resume, report=Reporter(quiet=quiet))
+    if plan.is_unsettled:
+        plan = plan.settle(info.features)
     typer.echo(_summary(plan, info, folder, output))
     unscored = sum(n for name, n in info.counts.items() if name.endswith("_unscored"))
     total = sum(n for name, n in info.counts.items() if not name.endswith("_unscored"))
@@ -130,6 +133,9 @@ def run(
 
 
 def _show(plan: CollectPlan, folder: Path) -> None:
+    features = ""
+    if plan.is_unsettled:
+        plan, features = _counted(plan, folder)
     count = plan.count()
     total = sum(count.values())
     cells = [(s, p) for s in plan.methods.settings[:1] for p in plan.people]
@@ -141,6 +147,8 @@ def _show(plan: CollectPlan, folder: Path) -> None:
     typer.echo(f"model        {run.model}" + (" (its planted causal model)" if plan.config.oracle else ""))
     typer.echo(f"questions    {plan.config.source}: {len(plan.columns)} values, {len(plan.questionnaire.items)} items")
     typer.echo(f"settings     {len(plan.methods.settings)} (the unsteered one among them)")
+    if features:
+        typer.echo(f"features     {features}")
     typer.echo(f"roles        {len(plan.people)} (the empty one among them)")
     for part, n in count.items():
         typer.echo(f"  {part:<10} {n:>10,} answers")
@@ -151,11 +159,23 @@ def _show(plan: CollectPlan, folder: Path) -> None:
         typer.echo(f"note         {note}")
 
 
+def _counted(plan: CollectPlan, folder: Path) -> tuple[CollectPlan, str]:
+    """The plan with its features where an earlier session chose them, else with as many as asked for; in words."""
+    from valuebench_harness.harness.collect.features import known_features, phrase
+
+    top = plan.config.top or 0
+    if known := known_features(plan, folder):
+        return plan.settle(known), f"{', '.join(map(str, known))} (chosen in an earlier session)"
+    words = f"at most {top}, the most active on '{phrase(plan)}'; the model chooses them, which a dry run does not load"
+    return plan.settle(range(top)), words
+
+
 def _summary(plan: CollectPlan, info: CollectInfo, folder: Path, output: str) -> str:
     if output == "json":
         facts = {
             "folder": str(folder),
             "settings": [s.id for s in plan.methods.settings],
+            "features": list(info.features),
             "roles": len(plan.people),
             "values": list(plan.columns),
             "counts": info.counts,
@@ -168,4 +188,6 @@ def _summary(plan: CollectPlan, info: CollectInfo, folder: Path, output: str) ->
         if part in info.counts
     ]
     shape = f"{len(plan.methods.settings)} settings x {len(plan.people)} roles x {len(plan.columns)} values"
+    if info.features:
+        shape += f"\nfeatures, the most active first: {', '.join(map(str, info.features))}"
     return "\n".join([shape, *lines])

@@ -9,7 +9,7 @@ import typer
 
 from valuebench_harness.cli import options as o
 from valuebench_harness.cli.causal import output
-from valuebench_harness.errors import UsageError, unknown_name
+from valuebench_harness.errors import UsageError
 
 if TYPE_CHECKING:
     from valuebench_harness.causal.graph import ValueGraph
@@ -58,6 +58,7 @@ def run(
     """Make a reference graph to hold a discovered one against."""
     options = locals()
     from valuebench_harness.causal.graph_files import graph_text
+    from valuebench_harness.causal.named import ASKED, named_graph
     from valuebench_harness.data.values import load_value_system
 
     default = "schwartz" if name in {"higher-order", "circle", "planted"} else "valuebench"
@@ -65,38 +66,9 @@ def run(
     chosen = [system.get(v) for v in output.names(values) or []] or list(system.values)
     # As the tables call them: ValueBench's values by their published names.
     nodes = [v.name if system.name == "valuebench" else v.id for v in chosen]
-    graph = _asked(options, chosen, nodes) if name in {"theory", "self"} else _made(name, chosen, nodes)
+    graph = _asked(options, chosen, nodes) if name in ASKED else named_graph(name, chosen, nodes).over(nodes)
     forms = {kind: (lambda kind=kind: graph_text(graph, kind)) for kind in ("json", "graphml", "dot")}
     output.show(forms, form, out, default="json")
-
-
-def _made(name: str, values: list[Value], nodes: list[str]) -> ValueGraph:
-    from valuebench_harness.causal import reference
-    from valuebench_harness.causal.graph_files import read_graph
-    from valuebench_harness.data.grammar.scm import EDGES
-
-    if name in {"upper-dimensions", "higher-order"}:
-        if not any(v.groups for v in values):
-            raise UsageError(
-                "None of the values has an upper dimension or a higher-order value"
-                + (
-                    " (ValueBench's are in value_data.xlsx: 'vharness data pull valuebench')."
-                    if name[0] == "u"
-                    else "."
-                )
-            )
-        groups = {node: v.groups for node, v in zip(nodes, values, strict=True)}
-        return reference.shared_groups(groups, name.removesuffix("s").replace("-", " "))
-    if name == "circle":
-        angles = {node: v.angle for node, v in zip(nodes, values, strict=True) if v.angle is not None}
-        if len(angles) < len(nodes):
-            raise UsageError(f"'{next(v.id for v in values if v.angle is None)}' has no place on a circle.")
-        return reference.circle(angles)
-    if name == "planted":
-        return reference.planted(EDGES, nodes)
-    if Path(name.partition(":")[0]).suffix:
-        return read_graph(name, nodes)
-    raise unknown_name("reference graph", name, NAMES, "Or give a graph's file.")
 
 
 def _asked(options: dict[str, object], values: list[Value], nodes: list[str]) -> ValueGraph:

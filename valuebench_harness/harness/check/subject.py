@@ -19,7 +19,6 @@ from valuebench_harness.harness.plan import make_method
 from valuebench_harness.harness.session import load_model
 from valuebench_harness.steerers.artifact import Artifact
 from valuebench_harness.steerers.base import Steered, SteerRequest, check_layers
-from valuebench_harness.steerers.states import States
 
 if TYPE_CHECKING:
     from valuebench_harness.data.values import Value
@@ -78,9 +77,7 @@ class Subject:
         if self.strength == 0:
             raise UsageError("Strength 0 is the identity for every steerer: check it at another (--strength).")
         self.model: SteeredModel = load_model(config)
-        self.fitter = Fitter(
-            self.model, family, States(self.model, config.batch_size), config.context_controlled, config.seed
-        )
+        self.fitter = Fitter.of(config, family, self.model)
         if config.layers is not None:
             check_layers(config.layers, self.fitter.shape)
         self.watch = Watch(self.model.model)

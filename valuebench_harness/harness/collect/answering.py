@@ -93,7 +93,7 @@ def fit_settings(
             if learns(steerer):
                 whole = whole_model(model, f"'{steerer.name}'")
                 states = states or States(whole, config.run.batch_size)
-                fitter = Fitter(whole, family, states, config.run.context_controlled, config.run.seed)
+                fitter = Fitter.of(config.run, family, whole, states)
                 if config.run.layers is not None:
                     check_layers(config.run.layers, fitter.shape)
                 artifact, fits = fitter.fit(steerer, value.id, config.run.layers)

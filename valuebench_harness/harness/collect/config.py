@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,9 @@ ITEM_SHARE = 0.4
 TEST_SHARE = 0.2
 """Share of the roles that are kept for testing (25 of 125)."""
 
+TOP = 24
+"""SAE features of the published runs."""
+
 TOKENS, THOUGHTFUL_TOKENS = 32, 96
 """Longest answer on ``mini``, whose thoughts are one clause, and on other models."""
 
@@ -33,7 +37,7 @@ class CollectConfig(BaseModel):
         measured: values to measure; ``None`` for all that have enough items.
         steerers: methods by name, each a setting a value, direction and strength; a suffix such as ``-positive``
             pins the direction.
-        features: numbers of SAE features, each a setting.
+        features: numbers of SAE features, each a setting; or ``top:24``, the most active on the method's phrase.
         roles: how many, the empty one not counted.
         test_roles: how many of them are for testing; ``None``: a fifth. Without any, all items are for training.
         train_share: share of each value's items that the training roles are asked.
@@ -75,6 +79,24 @@ class CollectConfig(BaseModel):
         return (self.questions or (MINI if self.is_mini else "valuebench")).strip()
 
     @property
+    def top(self) -> int | None:
+        """How many SAE features are chosen on the model; ``None`` where none are.
+
+        Raises:
+            UsageError: where it is no number above 0, or stands beside features by number.
+        """
+        if not any(name.lower().startswith("top") for name in self.features or ()):
+            return None
+        found = re.fullmatch(r"top(?::(\d+))?", ",".join(self.features or ()), re.IGNORECASE)
+        count = int(found.group(1) or TOP) if found else 0
+        if count < 1:
+            raise UsageError(
+                f"--features takes numbers (1312,1975), or the most active ones by themselves (top, top:{TOP}); "
+                f"'{','.join(self.features or ())}' is neither."
+            )
+        return count
+
+    @property
     def n_test_roles(self) -> int:
         """Roles kept for testing."""
         return round(self.roles * TEST_SHARE) if self.test_roles is None else self.test_roles
@@ -110,6 +132,8 @@ def make_collect_config(run: RunConfig, **values: Any) -> CollectConfig:
         raise UsageError(f"mini reads its own grammar only, not the questions of '{config.source}' (--questions).")
     if config.oracle and not config.is_mini:
         raise UsageError("--oracle answers from mini's planted causal model: it goes with --model mini only.")
+    if config.oracle and config.top is not None:
+        raise UsageError("--oracle has no hidden states to choose features by: name them (--features 1312,1975).")
     if run.model.startswith(REMOTE) and config.score == "probability":
         raise UsageError(f"--score probability needs the model itself; {run.model} is behind a server.")
     if config.is_mini and config.template is not None:

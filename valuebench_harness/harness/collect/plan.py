@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +42,7 @@ class CollectPlan:
         people: the empty role first.
         methods: settings, the unsteered one first, and their steerers.
         protocol: how a question is put.
+        features: SAE features that were chosen on the model, once they are.
     """
 
     config: CollectConfig
@@ -50,6 +51,17 @@ class CollectPlan:
     people: tuple[Person, ...]
     methods: Methods
     protocol: Protocol
+    features: tuple[int, ...] | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether features are still to be chosen on the model; until then the settings lack them."""
+        return self.config.top is not None and self.features is None
+
+    def settle(self, features: Sequence[int]) -> CollectPlan:
+        """The plan with the features that were chosen among its settings."""
+        methods = make_settings(self.config, self.family, self.questionnaire, features)
+        return replace(self, methods=methods, features=tuple(features))
 
     def cells(self) -> Iterator[Cell]:
         """All questions, setting by setting and role by role."""
@@ -82,12 +94,14 @@ class CollectPlan:
 
     @cached_property
     def plan_hash(self) -> str:
-        """Of all that decides which answers are collected."""
+        """Of all that decides which answers are collected; while features are unsettled, of what decides on them."""
         lists: list[Any] = [
             [r.model_dump(mode="json") for r in records]
             for records in (self.methods.settings, self.people, self.questionnaire.items)
         ]
         code = {s: code_identity(steerer) for s, steerer in self.methods.steerers.items()}
+        if self.methods.chooser is not None:
+            code["top"] = code_identity(self.methods.chooser)
         parts = [self.config.what(), lists, code, self._training(), self.protocol.digest]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -124,6 +124,7 @@ class CollectInfo(Record):
         plan_hash: of all that decides which answers are collected.
         model: facts of the model.
         judge: identity of the judge of the tables.
+        features: SAE features that were chosen on the model, the most active first.
         fits: the fits that were used.
         versions: of the libraries that matter.
         notes: what the user should know.
@@ -138,6 +139,7 @@ class CollectInfo(Record):
     plan_hash: str
     model: dict[str, JsonValue] = {}
     judge: str = ""
+    features: tuple[int, ...] = ()
     fits: tuple[FitRecord, ...] = ()
     versions: dict[str, str] = {}
     notes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import importlib.metadata
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import Cache
 from valuebench_harness.harness.collect.answering import Asker, Block, blocks, cell_key, fit_settings
 from valuebench_harness.harness.collect.computing import compute, way_of
+from valuebench_harness.harness.collect.features import choose_features, few_features
 from valuebench_harness.harness.collect.oracle import Oracle
 from valuebench_harness.harness.collect.plan import CollectPlan
 from valuebench_harness.harness.collect.protocol import prefix_label, split_answer
@@ -26,6 +28,7 @@ from valuebench_harness.harness.session import load_run_model, make_run_judge, m
 from valuebench_harness.judges.base import JudgeItem, RuleJudge
 
 if TYPE_CHECKING:
+    from valuebench_harness.harness.chat_model import AnyModel
     from valuebench_harness.harness.progress import Reporter
     from valuebench_harness.harness.store import ShardWriter
     from valuebench_harness.judges.base import Judge
@@ -96,6 +99,9 @@ class _Session:
             self.report.note(note)
         if self.info.status == "planned":
             check_judge(judge)
+        if self.plan.is_unsettled:
+            self._choose()
+        if self.info.status == "planned":
             self._answer()
         self._judge(judge)
         self._tabulate(judge)
@@ -104,6 +110,26 @@ class _Session:
     def _update(self, **changes: Any) -> None:
         self.info = self.info.model_copy(update=changes)
         self.store.write_info(self.info)
+
+    @cached_property
+    def model(self) -> AnyModel:
+        """Loaded when it is first needed."""
+        model = load_run_model(self.plan.config.run)
+        if self.info.model and self.info.model.get("fingerprint") != model.fingerprint:
+            raise UsageError(f"{model.name} has changed since {self.store.folder} was made. Choose another --out.")
+        self._update(model=model_facts(model))
+        return model
+
+    def _choose(self) -> None:
+        """Chooses features, or takes those of an earlier session; they are on disk before the first answer."""
+        if not self.info.features:
+            features = choose_features(self.plan, self.model)
+            fewer = (few_features(self.plan, features),) if len(features) < (self.plan.config.top or 0) else ()
+            for note in fewer:
+                self.report.note(note)
+            self._update(features=features, notes=(*self.info.notes, *fewer))
+        self.plan = self.plan.settle(self.info.features)
+        self.store.write_plan(self.plan.methods.settings, self.plan.people, self.plan.questionnaire.items)
 
     def _answer(self) -> None:
         start = time.perf_counter()
@@ -123,11 +149,7 @@ class _Session:
             writer.write([oracle.reply(cell, n) for cell, n in keys])
 
     def _model(self, done: frozenset[str], left: int, writer: ShardWriter) -> None:
-        config = self.plan.config
-        model = load_run_model(config.run)
-        if self.info.model and self.info.model.get("fingerprint") != model.fingerprint:
-            raise UsageError(f"{model.name} has changed since {self.store.folder} was made. Choose another --out.")
-        self._update(model=model_facts(model))
+        config, model = self.plan.config, self.model
         targets, fits = fit_settings(self.plan, model, self.report)
         self._update(fits=fits)
         asker = Asker(self.plan, model, targets, way_of(config))

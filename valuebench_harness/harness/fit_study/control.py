@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from valuebench_harness.engine.plan import Message
 from valuebench_harness.engine.rows import GenerationRow
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.documents import make_documents
 from valuebench_harness.harness.fit_study.records import SizePoint
+from valuebench_harness.harness.fitting import some_pairs
 from valuebench_harness.judges.base import JudgeItem, RuleJudge
 from valuebench_harness.judges.registry import make_judge
 from valuebench_harness.metrics.rates import rate
@@ -54,10 +53,9 @@ def control_by_size(
         raise UsageError(f"Control by size takes a judge that works by rule, not '{judge.name}'.")
     documents, _ = make_documents([f"{fitter.family.data.name}_{value}"], fitter.family, split="test", limit=MOST_ITEMS)
     context = fitter.context(value, layers)
-    order = np.random.default_rng(fitter.seed).permutation(len(context.pairs))
     points = []
-    for size in sorted({max(2, round(share * len(order))) for share in SHARES}):
-        fewer = replace(context, pairs=[context.pairs[i] for i in order[:size]])
+    for size in sorted({max(2, round(share * len(context.pairs))) for share in SHARES}):
+        fewer = replace(context, pairs=some_pairs(context.pairs, size, fitter.seed))
         try:
             artifact = _fit(steerer, fewer)
         except UsageError:

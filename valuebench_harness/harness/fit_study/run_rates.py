@@ -36,7 +36,9 @@ def _name(run: Run, steered: Sequence[ConditionResult]) -> str:
     strengths = sorted({r.condition.strength for r in steered})
     at = f"{strengths[0]:g}" if len(strengths) == 1 else f"{strengths[0]:g} to {strengths[-1]:g}"
     config = run.info.config
-    return f"{config.steerer} {at}" + ("" if config.context_controlled else ", straightforward pairs")
+    kind = "" if config.context_controlled else "straightforward "
+    pairs = f"{config.pairs or ''} {kind}".strip()
+    return f"{config.steerer} {at}" + (f", {pairs} pairs" if pairs else "")
 
 
 def _rates(

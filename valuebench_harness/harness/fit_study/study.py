@@ -21,7 +21,6 @@ from valuebench_harness.harness.plan import make_method
 from valuebench_harness.harness.session import load_model
 from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.steerers.registry import make_gate
-from valuebench_harness.steerers.states import States
 
 if TYPE_CHECKING:
     from valuebench_harness.data.values import Value
@@ -61,7 +60,7 @@ def study_fit(
     family = family_of(config)
     steerer, _, gate_name = make_method(config)
     model = load_model(config)
-    fitter = Fitter(model, family, States(model, config.batch_size), config.context_controlled, config.seed)
+    fitter = Fitter.of(config, family, model)
     gate = make_gate(gate_name, config.gate_settings)
     by_id = {a.meta.value: a for a in artifacts}
     values = around_the_circle([family.data.system.get(value) for value in by_id])

@@ -9,9 +9,10 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from valuebench_harness.errors import IncompleteError
+from valuebench_harness.data.reading import explain
+from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import content_key
 from valuebench_harness.harness.generate.records import Exchange, Step
 from valuebench_harness.harness.progress import Reporter
@@ -42,6 +43,22 @@ class WriterSettings(ServerSettings):
     max_tokens: int | None = Field(None, ge=0)
 
 
+def writer_settings(given: Mapping[str, Any], option: str) -> WriterSettings:
+    """Validated settings.
+
+    Args:
+        given: by the user.
+        option: that they were given with, for the message.
+
+    Raises:
+        UsageError: an unknown setting or one of the wrong kind.
+    """
+    try:
+        return WriterSettings.model_validate(given)
+    except ValidationError as error:
+        raise UsageError(f"{option}: {explain(error)}.") from error
+
+
 class Asker:
     """Asks for replies and keeps each on disk before it counts.
 
@@ -51,6 +68,7 @@ class Asker:
         writer: of new replies.
         seed: of the first round.
         report: shows progress.
+        words: how errors speak of the server.
 
     Attributes:
         used: replies that this session asked for or found, by key.
@@ -64,6 +82,7 @@ class Asker:
         *,
         seed: int,
         report: Reporter,
+        words: Words = WORDS,
     ) -> None:
         self._settings = settings
         self._known = dict(known)
@@ -71,7 +90,7 @@ class Asker:
         self._seed = seed
         self._report = report
         self._client = ChatClient(
-            settings.model, settings, WORDS, max_calls=settings.max_calls, max_tokens=settings.max_tokens
+            settings.model, settings, words, max_calls=settings.max_calls, max_tokens=settings.max_tokens
         )
         self.used: dict[str, Exchange] = {}
 
@@ -127,8 +146,8 @@ class Asker:
                     advance()
         if faults:
             raise IncompleteError(
-                f"{WORDS.server} left {len(faults)} of {len(keys)} requests of the step '{step}' unanswered "
-                f"({faults[0]}). All replies are kept; start the same command again."
+                f"{self._client.words.server} left {len(faults)} of {len(keys)} requests of the step '{step}' "
+                f"unanswered ({faults[0]}). All replies are kept; start the same command again."
             )
 
     def _about(self, step: Step, turn: int) -> dict[str, Any]:

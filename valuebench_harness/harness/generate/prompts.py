@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 TEMPLATES = ("check.txt", "dilemmas.txt", "negative.txt", "positive.txt", "situations.txt", "straightforward.txt")
 
 
-class Prompts:
-    """Fills the templates for one value.
+class Templates:
+    """Fills the templates of a procedure.
 
     Args:
-        value: the items are about.
+        names: of the templates.
         folder: with templates that replace the shipped ones of the same name; ``None`` for those.
     """
 
-    def __init__(self, value: Value, folder: Path | None = None) -> None:
-        self.value = value
+    def __init__(self, names: Sequence[str], folder: Path | None = None) -> None:
+        self.names = tuple(names)
         self.folder = folder
 
     @cached_property
@@ -39,7 +39,7 @@ class Prompts:
         Raises:
             UsageError: a folder without templates, or a file that is not text.
         """
-        return hashlib.sha256("\0".join(self._source(name) for name in TEMPLATES).encode()).hexdigest()[:16]
+        return hashlib.sha256("\0".join(self._source(name) for name in self.names).encode()).hexdigest()[:16]
 
     def fill(self, name: str, **fields: Any) -> str:
         """A prompt; ``listed(x)`` in a template writes data as JSON, which no text in it can close.
@@ -50,7 +50,7 @@ class Prompts:
         from jinja2 import TemplateError
 
         try:
-            return self._templates[name].render(value=self.value, listed=listed, **fields).strip()
+            return self._templates[name].render(listed=listed, **fields).strip()
         except TemplateError as error:
             raise UsageError(f"The template {name} in {self.folder}: {error}.") from error
 
@@ -61,20 +61,41 @@ class Prompts:
 
         environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
         try:
-            return {name: environment.from_string(self._source(name)) for name in TEMPLATES}
+            return {name: environment.from_string(self._source(name)) for name in self.names}
         except TemplateError as error:
             raise UsageError(f"A template in {self.folder} is not valid: {error}.") from error
 
     def _source(self, name: str) -> str:
         folder = self.folder
-        if folder is not None and not any((folder / known).is_file() for known in TEMPLATES):
-            raise UsageError(f"{folder} holds no template of this procedure; they are named {', '.join(TEMPLATES)}.")
+        if folder is not None and not any((folder / known).is_file() for known in self.names):
+            raise UsageError(f"{folder} holds no template of this procedure; they are named {', '.join(self.names)}.")
         if folder is not None and (folder / name).is_file():
             try:
                 return (folder / name).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise UsageError(f"The template {folder / name} cannot be read as UTF-8 text ({error}).") from error
         return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
+
+
+class Prompts(Templates):
+    """Fills the templates for one value.
+
+    Args:
+        value: the items are about.
+        folder: with templates that replace the shipped ones of the same name; ``None`` for those.
+    """
+
+    def __init__(self, value: Value, folder: Path | None = None) -> None:
+        super().__init__(TEMPLATES, folder)
+        self.value = value
+
+    def fill(self, name: str, **fields: Any) -> str:
+        """A prompt about the value.
+
+        Raises:
+            UsageError: a template that is not valid.
+        """
+        return super().fill(name, value=self.value, **fields)
 
 
 def listed(entries: Sequence[Any]) -> str:

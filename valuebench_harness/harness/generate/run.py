@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -17,11 +15,9 @@ from valuebench_harness.harness.generate.dilemmas import Dilemmas
 from valuebench_harness.harness.generate.pairs import ControlledPairs, StraightforwardPairs, share
 from valuebench_harness.harness.generate.prompts import Prompts
 from valuebench_harness.harness.generate.recipe import BATCH, CHUNK, Recipe
-from valuebench_harness.harness.generate.records import GenerationInfo, Kind, Rejection
+from valuebench_harness.harness.generate.records import GenerationInfo, Kind, counted_reasons
 from valuebench_harness.harness.generate.store import GenerationStore, write_system
 from valuebench_harness.harness.progress import Reporter
-
-_DETAILS = re.compile(r"[:'\"]")
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def generate(generation: Generation, report: Reporter) -> Outcome:
                     recipe.round(turn)
         finally:
             store.write_rejections(recipe.rejected)
-        items, reasons = recipe.items(), _reasons(recipe.rejected)
+        items, reasons = recipe.items(), counted_reasons(recipe.rejected)
         if not items:
             why = f"; most often: {reasons[0][0]}" if reasons else ""
             raise IncompleteError(
@@ -143,8 +139,3 @@ def _training(generation: Generation) -> list[str]:
     pairs = data.pairs(value) if data.has("pairs", value) else []
     pairs += data.pairs(value, controlled=False) if data.has("pairs_straightforward", value) else []
     return [text for pair in pairs for text in (pair.positive, pair.negative)]
-
-
-def _reasons(rejected: list[Rejection]) -> list[tuple[str, int]]:
-    """Rejections counted by step and reason, without the details that stand behind it."""
-    return Counter(f"{r.step}: {re.split(_DETAILS, r.reason)[0].strip()}" for r in rejected).most_common()

@@ -18,29 +18,15 @@ from valuebench_harness.harness.store import ShardWriter, lock_folder, read_reco
 SYSTEM = "values.yaml"
 
 
-class GenerationStore:
-    """Reads and writes ``{root}/generation/{kind}/{value}`` and ``{root}/{kind}/{value}.jsonl``.
+class ReplyStore:
+    """What a model that writes said, and what of it was rejected.
 
     Args:
-        root: folder of the data set.
-        kind: of items.
-        value: id of the value they are about.
+        folder: of both.
     """
 
-    def __init__(self, root: Path, kind: Kind, value: str) -> None:
-        self.root = root
-        self.folder = root / "generation" / kind / value
-        self.items_path = root / kind / f"{value}.jsonl"
-
-    def claim(self) -> None:
-        """Makes sure that the items' file is free, or was made here.
-
-        Raises:
-            UsageError: somebody else's file stands in its place.
-        """
-        taken = [path for path in (self.items_path, self.items_path.with_suffix(".csv")) if path.is_file()]
-        if taken and not (self.folder / "generation.json").is_file():
-            raise UsageError(f"{taken[0]} exists and was not generated here. Move it away, or choose another --out.")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def known(self) -> dict[str, Exchange]:
         """Replies of all sessions by key."""
@@ -55,15 +41,40 @@ class GenerationStore:
         """Replaces ``rejected.jsonl``."""
         write_atomically(self.folder / "rejected.jsonl", record_lines(rejected))
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps other sessions off."""
+        return lock_folder(self.folder)
+
+
+class GenerationStore(ReplyStore):
+    """Reads and writes ``{root}/generation/{kind}/{value}`` and ``{root}/{kind}/{value}.jsonl``.
+
+    Args:
+        root: folder of the data set.
+        kind: of items.
+        value: id of the value they are about.
+    """
+
+    def __init__(self, root: Path, kind: Kind, value: str) -> None:
+        super().__init__(root / "generation" / kind / value)
+        self.root = root
+        self.items_path = root / kind / f"{value}.jsonl"
+
+    def claim(self) -> None:
+        """Makes sure that the items' file is free, or was made here.
+
+        Raises:
+            UsageError: somebody else's file stands in its place.
+        """
+        taken = [path for path in (self.items_path, self.items_path.with_suffix(".csv")) if path.is_file()]
+        if taken and not (self.folder / "generation.json").is_file():
+            raise UsageError(f"{taken[0]} exists and was not generated here. Move it away, or choose another --out.")
+
     def write_items(self, items: Sequence[Item], info: GenerationInfo) -> None:
         """Replaces the items and how they were made."""
         write_atomically(self.folder / "generation.json", info.model_dump_json(indent=1) + "\n")
         rows = (item.model_dump(mode="json", exclude_defaults=True) for item in items)
         write_atomically(self.items_path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Keeps other sessions off this generation."""
-        return lock_folder(self.folder)
 
 
 def write_system(root: Path, system: ValueSystem, value: Value) -> Path:

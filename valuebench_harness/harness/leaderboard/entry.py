@@ -148,6 +148,8 @@ def method_name(run: Run) -> str:
     parts += [f"{key}={value}" for key, value in sorted(config.settings.items())]
     if not config.context_controlled:
         parts.append("straightforward")
+    if config.pairs is not None:
+        parts.append(f"pairs={config.pairs}")
     return " ".join(parts)
 
 
