@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
+from tests.reports.chromium import ARGUMENTS
 from tests.reports.runs import Spec, write_run
-from tests.reports.test_browser import ARGUMENTS
 from valuebench_harness.data.values import load_value_system
 from valuebench_harness.reports.html import render_html
 

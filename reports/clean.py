@@ -7,6 +7,7 @@ itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _ESCAPE_SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
@@ -23,10 +24,30 @@ _INVISIBLE = re.compile(
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
+_STEPS = ((_ESCAPE_SEQUENCES, ""), (_LINE_ENDS, "\n"), (_INVISIBLE, ""), (_SURROGATES, "\ufffd"))
+
+
 def clean(text: str) -> str:
     """Removes terminal escapes, control characters, marks of direction and invisible tags; keeps lines and tabs."""
-    text = _LINE_ENDS.sub("\n", _ESCAPE_SEQUENCES.sub("", text))
-    return _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+    for pattern, instead in _STEPS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def clean_places(text: str, places: Sequence[int]) -> list[int]:
+    """Where places in a text, as numbers of characters before them, stand in the clean text."""
+    for pattern, instead in _STEPS:
+        matches = [match.span() for match in pattern.finditer(text)]
+        if matches:
+            places = [place + sum(_shift(span, len(instead), place) for span in matches) for place in places]
+            text = pattern.sub(instead, text)
+    return list(places)
+
+
+def _shift(span: tuple[int, int], length: int, place: int) -> int:
+    """By how much a place moves when a stretch of text is replaced by one of some length."""
+    start, end = span
+    return 0 if place <= start else length - (min(end, place) - start)
 
 
 def cut(text: str, length: int) -> str:

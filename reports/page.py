@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'"
@@ -39,9 +39,15 @@ def render_page(
     policy = f"{POLICY}; style-src '{source_hash(style)}'"
     policy += f"; script-src '{source_hash(script)}'" if js else ""
     policy += "; img-src data:" if images else ""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(template_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(filters or {})
-    return environment.from_string(template_text(template)).render(
+    return environment.get_template(template).render(
         policy=policy,
         css=Markup(style),  # noqa: S704 - our own files
         js=Markup(script),  # noqa: S704

@@ -40,6 +40,8 @@ def _schema() -> object:
     import pyarrow as pa
 
     text, whole, number, flag = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+    pairs = pa.list_(pa.list_(whole))
+    moved = pa.struct({"tokens": whole, "layers": pairs, "spans": pairs})
     return pa.schema(
         {
             "condition": text,
@@ -63,6 +65,8 @@ def _schema() -> object:
             "gate_score": number,
             "gate_open": flag,
             "steered": flag,
+            "moved_prompt": moved,
+            "moved_answer": moved,
             "choice": whole,
             "right": whole,
             "choice_logprobs": pa.list_(number),

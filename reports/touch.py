@@ -15,12 +15,21 @@ def touch(answer: Answer, layers: tuple[int, ...]) -> str:
     Args:
         answer: with its sample and condition.
         layers: that the condition steers; empty where they are not known, as for a method that rewrites prompts.
+            Where the sample tells at which layers states were changed, those are named.
     """
     if answer.condition.value is None:
         return ""
     sample = answer.sample
+    moved = [m for m in (sample.moved_prompt, sample.moved_answer) if m is not None]
+    if moved:
+        layers = tuple(sorted({layer for m in moved for layer, _ in m.layers}))
     place = f" at layer{'s' if len(layers) > 1 else ''} {ranges(layers)}" if layers else ""
-    words = f"Steered{place}." if sample.steered else "Left as it was."
+    if not sample.steered:
+        words = "Left as it was."
+    elif moved and not layers:
+        words = "Steered, but no state had to change."
+    else:
+        words = f"Steered{place}."
     if sample.gate_open is not None:
         score = "" if sample.gate_score is None else f", g(x) {sample.gate_score:.2f}"
         words += f" Gate {'open' if sample.gate_open else 'closed'}{score}."

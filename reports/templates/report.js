@@ -3,7 +3,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
-  const { conditions, documents, texts, samples } = data;
+  const { conditions, documents, texts, prompts, spans, samples, tests = [], chosen: first = -1 } = data;
   const ROW_HEIGHT = 58;
   const SPARE_ROWS = 6;
 
@@ -27,6 +27,7 @@
   });
 
   // A sample and its base.
+  const severalRuns = new Set(conditions.map((condition) => condition.run)).size > 1;
   const steeredOnly = conditions.some((condition) => condition.value);
   const all = samples.condition.map((_, s) => s).filter((s) => !steeredOnly || conditionOf(s).value);
   function conditionOf(s) { return conditions[samples.condition[s]]; }
@@ -54,12 +55,19 @@
     const condition = conditionOf(s);
     if (!condition.value) return "unsteered";
     const gate = condition.twin ? ", no gate" : "";
-    return `${condition.value} ${condition.sign > 0 ? "+" : "\u2212"}${condition.strength}${gate}`;
+    const method = severalRuns ? `${condition.steerer} ` : "";
+    return `${method}${condition.value} ${condition.sign > 0 ? "+" : "\u2212"}${condition.strength}${gate}`;
   };
 
   // Filters.
   const distinct = (list) => [...new Set(list)].filter((x) => x !== "");
   const filters = {
+    test: {
+      options: tests.map((_, n) => String(n)),
+      label: (n) => tests[n].name,
+      keeps: (s) => behind.has(s),
+    },
+    run: { options: distinct(all.map((s) => conditionOf(s).run)), keeps: (s, x) => conditionOf(s).run === x },
     steered: { options: distinct(all.map((s) => conditionOf(s).value)), keeps: (s, x) => conditionOf(s).value === x },
     strength: {
       options: steeredOnly ? distinct(all.map((s) => String(conditionOf(s).strength))) : [],
@@ -85,8 +93,9 @@
   };
   for (const [name, filter] of Object.entries(filters)) {
     filter.select = byId(`filter-${name}`);
-    for (const option of ["any", ...filter.options]) filter.select.append(new Option(option, option));
-    filter.select.parentElement.hidden = filter.options.length < 2;
+    filter.select.append(new Option("any", "any"));
+    for (const option of filter.options) filter.select.append(new Option(filter.label?.(option) ?? option, option));
+    filter.select.parentElement.hidden = filter.options.length < (filter.label ? 1 : 2);
   }
 
   // Every text is folded once; a search then looks at each text once, not at each sample.
@@ -101,14 +110,18 @@
 
   let found = all;
   let chosen = 0;
+  let behind = new Map(); // what the chosen test looks at: sample to the one it is held against, and a note
   const list = byId("list");
   const rows = byId("rows");
 
   function applyFilters() {
-    const tests = Object.values(filters).filter((f) => f.select.value !== "any").map((f) => (s) => f.keeps(s, f.select.value));
+    const test = tests[filters.test.select.value];
+    behind = new Map(test?.samples.map((s, n) => [s, [test.against[n], test.notes[n]]]));
+    byId("about").textContent = test?.words ?? "";
+    const wanted = Object.values(filters).filter((f) => f.select.value !== "any").map((f) => (s) => f.keeps(s, f.select.value));
     const query = byId("filter-search").value.trim().toLowerCase();
-    if (query) tests.push(searcher(query));
-    found = all.filter((s) => tests.every((test) => test(s)));
+    if (query) wanted.push(searcher(query));
+    found = (test?.samples ?? all).filter((s) => wanted.every((keeps) => keeps(s)));
     chosen = 0;
     list.scrollTop = 0;
     byId("count").textContent = `${found.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} samples`;
@@ -137,10 +150,10 @@
       row.setAttribute("aria-posinset", String(n + 1));
       row.setAttribute("aria-setsize", String(found.length));
       row.style.top = `${n * ROW_HEIGHT}px`;
-      const mark = flip(s) === "flipped" ? "flipped \u00b7 " : "";
+      const note = behind.has(s) ? texts[behind.get(s)[1]] : flip(s) === "flipped" && "flipped";
       const item = [documentOf(s).value, documentOf(s).scene].filter(Boolean).join(", ");
       row.append(
-        element("div", "what", `${steering(s)} \u2192 ${item || documentOf(s).kind} \u00b7 ${mark}${labels(s)}`),
+        element("div", "what", `${steering(s)} \u2192 ${item || documentOf(s).kind} \u00b7 ${note ? `${note} \u00b7 ` : ""}${labels(s)}`),
         element("div", "said", textOf(s).slice(0, 200) || "(empty)"),
       );
       row.addEventListener("click", () => choose(n));
@@ -160,13 +173,52 @@
     showDetail();
   }
 
-  function sideOf(title, s) {
+  // Text with the steered tokens in <mark>s; places are pairs of first and past-the-last.
+  function marked(name, text, places) {
+    const made = element("div", name);
+    let end = 0;
+    for (let n = 0; n < places.length; n += 2) {
+      made.append(text.slice(end, places[n]), element("mark", "", text.slice(places[n], places[n + 1])));
+      end = places[n + 1];
+    }
+    made.append(text.slice(end));
+    if (!text) made.append("(empty)");
+    return made;
+  }
+  let promptsOpen = false;
+  function promptOf(s) {
+    const made = element("details");
+    const steered = texts[samples.prompt_words[s]];
+    made.append(
+      element("summary", "", `Prompt as the model read it${steered ? `, ${steered}` : ""}`),
+      marked("prompt", prompts[samples.prompt[s]], spans[samples.prompt_spans[s]]),
+    );
+    made.open = promptsOpen;
+    made.addEventListener("toggle", () => { // of both sides at once, and of the samples to come
+      promptsOpen = made.open;
+      for (const other of byId("detail").querySelectorAll("details")) other.open = promptsOpen;
+    });
+    return made;
+  }
+  function sideOf(s) {
     const made = element("section", "side");
-    made.append(element("h4", "", title), element("p", "labels", labels(s)), element("div", "text", textOf(s) || "(empty)"));
-    const touch = texts[samples.touch[s]];
-    if (touch) made.insertBefore(element("p", "touch", touch), made.lastChild);
+    const title = conditionOf(s).value ? `Steered: ${steering(s)}` : "Base";
+    made.append(element("h4", "", title), element("p", "labels", labels(s)));
+    for (const words of [texts[samples.touch[s]], texts[samples.answer_words[s]]]) {
+      if (words) made.append(element("p", "touch", words));
+    }
+    made.append(marked("text", textOf(s), spans[samples.answer_spans[s]]));
     const reason = texts[samples.reason[s]];
     if (reason) made.append(element("p", "reason", `Judge \u2013 ${reason}`));
+    made.append(promptOf(s));
+    return made;
+  }
+  function optionsOf(doc) {
+    if (doc.kind === "exam") { // its question lists the choices
+      return element("p", "note", `Right: ${String.fromCharCode(65 + doc.favours)}. ${doc.options[doc.favours]}`);
+    }
+    const made = element("ol");
+    doc.options.forEach((option, n) => made.append(element("li", "", n === doc.favours ? `${option} (for ${doc.value})` : option)));
     return made;
   }
   function showDetail() {
@@ -178,18 +230,15 @@
     const s = found[chosen];
     const doc = documentOf(s);
     const title = [doc.kind, doc.value, doc.scene, samples.repeat[s] ? `answer ${samples.repeat[s] + 1}` : "", doc.id];
-    const options = element("ol");
-    doc.options.forEach((option, n) => {
-      const note = n === doc.favours ? (doc.kind === "exam" ? " (right)" : ` (for ${doc.value})`) : "";
-      options.append(element("li", "", option + note));
-    });
     const sides = element("div", "sides");
-    if (samples.base[s] >= 0) sides.append(sideOf("Base", samples.base[s]));
-    sides.append(sideOf(conditionOf(s).value ? `Steered: ${steering(s)}` : "Base", s));
+    const [before] = behind.get(s) ?? [samples.base[s]];
+    if (before >= 0) sides.append(sideOf(before));
+    sides.append(sideOf(s));
     detail.replaceChildren(
       element("h3", "", title.filter(Boolean).join(" \u00b7 ")),
+      ...(behind.has(s) ? [element("p", "note", texts[behind.get(s)[1]])] : []),
       element("div", "text", doc.text),
-      ...(doc.options.length ? [options] : []),
+      ...(doc.options.length ? [optionsOf(doc)] : []),
       sides,
     );
     detail.scrollTop = 0;
@@ -217,8 +266,19 @@
     requestAnimationFrame(() => { waiting = false; showRows(); });
   });
   addEventListener("resize", showRows);
+  for (const button of document.querySelectorAll("button[data-test]")) {
+    button.addEventListener("click", () => {
+      byId("filters").reset();
+      filters.test.select.value = button.dataset.test;
+      applyFilters();
+      byId("samples").scrollIntoView();
+      list.focus({ preventScroll: true });
+    });
+  }
+  byId("legend").hidden = !spans.some((places) => places.length);
   byId("filters").addEventListener("input", applyFilters);
   byId("filters").addEventListener("reset", () => setTimeout(applyFilters));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  if (first >= 0) filters.test.select.value = String(first);
   applyFilters();
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from valuebench_harness.engine.intervention import TokenScope
 from valuebench_harness.engine.loading import load
 from valuebench_harness.engine.model import SteeredModel
 from valuebench_harness.engine.plan import SteerPlan
-from valuebench_harness.engine.rows import Generation, GenerationRow
+from valuebench_harness.engine.rows import Generation, GenerationRow, Moved
 from valuebench_harness.engine.sampling import RowSampler
 from valuebench_harness.errors import UsageError
 
@@ -123,7 +124,8 @@ def test_a_phrase_that_is_missing_is_noted(tmp_path: Path) -> None:
     model = load(str(build_checkpoint(tmp_path / "m")), device="cpu")
     plan = SteerPlan((add(model, 1, scope=TokenScope("phrase", "nowhere")),))
     found = dict(model.generate([GenerationRow(TEXT), GenerationRow(TEXT, plan)]))
-    assert found[0] == found[1]
+    nothing = Moved(0, (), ())
+    assert found[1] == replace(found[0], moved_prompt=nothing, moved_answer=nothing)
     assert any("'nowhere' is not in every prompt" in note for note in model.notes)
 
 

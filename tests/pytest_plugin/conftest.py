@@ -10,10 +10,19 @@ CASE = """\
 model: mini
 steerer: caa
 values: [security]
-limit: 6
+limit: 16
 expect:
   csr: {min: 0.6}
 """
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Imports all that a session does: pytester forgets modules after each, and torch cannot be imported twice."""
+    import valuebench_harness.pytest_plugin.summary  # noqa: F401 - with what it imports
+    from valuebench_harness import evaluate
+
+    evaluate("mini", "caa", values=("security",), limit=16, out=tmp_path_factory.mktemp("first") / "run")
 
 
 @pytest.fixture

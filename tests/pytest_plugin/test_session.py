@@ -6,23 +6,25 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.pytest_plugin.conftest import CASE, write
-from valuebench_harness import evaluate
 from valuebench_harness.harness.compare.baselines import load_baseline, render
 from valuebench_harness.harness.compare.observations import Observations
+
+pytestmark = pytest.mark.usefixtures("imported")
 
 PYTHON = """
 import pytest
 
-@pytest.mark.vharness(model="mini", steerer="caa", value="security", limit=6)
+@pytest.mark.vharness(model="mini", steerer="caa", value="security", limit=16)
 def test_holds(vharness_run):
     assert vharness_run.csr["security"] > 0.5
 
-@pytest.mark.vharness(model="mini", steerer="caa", value="security", limit=6)
+@pytest.mark.vharness(model="mini", steerer="caa", value="security", limit=16)
 def test_fails(vharness_run):
     assert vharness_run.csr["security"] < 0.1
 
@@ -34,14 +36,14 @@ def test_unmarked(vharness_run):
     pass
 
 def test_factory(vharness):
-    assert vharness(model="mini", steerer="caa", values=["security"], limit=6).fr["all"] > 0.5
+    assert vharness(model="mini", steerer="caa", values=["security"], limit=16).fr["all"] > 0.5
 """
 
 STEERED = """\
 model: mini
 steerer: caa
 values: [security]
-limit: 6
+limit: 16
 expect:
   csr: {min: 0.6, max: 1}
   fr: {min: 0.5, each: true}
@@ -49,13 +51,6 @@ expect:
   side_effects: {max: 1, except: [conformity]}
   versus: base
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Imports all that a session does: pytester forgets modules after each, and torch cannot be imported twice."""
-    evaluate("mini", "caa", values=("security",), limit=6, out=tmp_path_factory.mktemp("first") / "run")
-    import valuebench_harness.pytest_plugin.summary  # noqa: F401 - with what it imports
 
 
 def _changed(path: Path, change: Callable[[Observations], Observations]) -> None:
@@ -68,6 +63,13 @@ def _as_if_better(found: Observations) -> Observations:
     return found.model_copy(update={"outcomes": {**found.outcomes, "exam": exam}})
 
 
+def _tests_of(page: Path) -> dict[str, dict[str, Any]]:
+    """The tests of a session's page, by name, with what its script shows of each."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(encoding="utf-8"))
+    assert found is not None
+    return {str(test["name"]).rpartition(" (")[0]: test for test in json.loads(found[1])["tests"]}
+
+
 def test_python_and_yaml_share_one_run(project: pytest.Pytester, run_folders: Callable[[], list[Path]]) -> None:
     write(project, "test_security", STEERED)
     project.makepyfile(test_py=PYTHON)
@@ -75,7 +77,7 @@ def test_python_and_yaml_share_one_run(project: pytest.Pytester, run_folders: Ca
     result.assert_outcomes(passed=7, failed=1, errors=2)
     result.stdout.re_match_lines_random(
         [
-            r"E .*csr\['security'\] = .* \[.*\], n 6, 0 unscored, expected < 0.1",
+            r"E .*csr\['security'\] = .* \[.*\], n 16, 0 unscored, expected < 0.1",
             r"Unknown steerer 'cca'\. .*",
             r".*test_unmarked uses vharness_run without @pytest.mark.vharness",
             r"passed: test_security: csr\['all'\] >= 0.6 and <= 1",
@@ -87,6 +89,9 @@ def test_python_and_yaml_share_one_run(project: pytest.Pytester, run_folders: Ca
     facts = [json.loads(str(p.get("value"))) for p in properties if p.get("name") == "vharness"]
     assert any(f.get("verdict") == "passed" for f in facts)
     assert "csr[&#39;all&#39;] &gt;= 0.6" in (project.path / "page.html").read_text(encoding="utf-8")
+    tests = _tests_of(project.path / "page.html")
+    assert len(tests["test_security: csr['all'] >= 0.6 and <= 1"]["samples"]) == 16
+    assert len(tests["test_py.py::test_fails"]["samples"]) > 0
 
 
 def test_an_unmet_expectation_names_its_line_and_shows_answers(
@@ -130,8 +135,11 @@ def test_a_baseline_is_saved_once_compared_and_updated(
     assert path.read_text(encoding="utf-8") == saved
 
     _changed(path, _as_if_better)
-    worse = project.runpytest_inprocess("--vharness-compare=main")
+    worse = project.runpytest_inprocess("--vharness-compare=main", "--vharness-html=page.html")
     worse.assert_outcomes(passed=5, failed=1)
+    (gate,) = (t for name, t in _tests_of(project.path / "page.html").items() if name.endswith("-exam"))
+    assert f", {len(gate['samples'])} fell, 0 rose" in gate["words"]
+    assert "The baseline keeps outcomes, not answers" in gate["words"]
     worse.stdout.re_match_lines([r"regression: exam against baseline 'main'", r"1.000 to .* fell, 0 rose"])
 
     again = project.runpytest_inprocess("--vharness-compare=main", "--lf")
@@ -161,7 +169,12 @@ def test_what_is_missing_changed_or_left_over_fails_loudly(project: pytest.Pytes
     (folder / "other.json").write_text(overwritten, encoding="utf-8")
     missing = project.runpytest_inprocess("--vharness-compare=main")
     missing.stdout.re_match_lines_random(
-        [r"Baseline 'main' has no .*the test is new, or its configuration was changed", r".*holds other, which no test"]
+        [
+            r"Baseline 'main' has no .*the test is new, or its configuration was changed",
+            r".*holds other, which no test",
+            r"failed: vharness-mini_caa_security_.*-csr",
+            r"failed: vharness-orphans-of-main",
+        ]
     )
     assert missing.ret == 1
 
@@ -204,10 +217,19 @@ def test_workers_evaluate_once_and_say_the_same(
     _changed(path, _as_if_better)
     alone = project.runpytest_inprocess("--vharness-compare=main")
     before = len(run_folders())
-    shared = project.runpytest_subprocess("-n", "2", "-p", "xdist", "--vharness-compare=main")
+    shared = project.runpytest_subprocess(
+        "-n", "2", "-p", "xdist", "--vharness-compare=main", "--vharness-html=page.html"
+    )
     assert shared.parseoutcomes() == alone.parseoutcomes()
     assert shared.parseoutcomes()["failed"] >= 2
     assert len(run_folders()) == before + 1
+    assert len(_tests_of(project.path / "page.html")["test_py.py::test_fails"]["samples"]) > 0
+
+
+def test_a_method_held_against_is_no_run_of_the_baseline(project: pytest.Pytester) -> None:
+    write(project, "test_security", CASE + "  versus: {steerer: ica, metric: fr, margin: 0.5}\n")
+    assert project.runpytest_inprocess("--vharness-save=main").ret == 0
+    assert len(list((project.path / "vharness-baselines" / "main").glob("*.json"))) == 1
 
 
 def test_the_command_line_goes_before_the_ini_file(project: pytest.Pytester) -> None:

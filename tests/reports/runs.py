@@ -6,7 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from valuebench_harness.engine.rows import Moved
 from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.harness.records import BASE, Condition, Document, FitRecord, RunInfo, Sample, VerdictRecord
 from valuebench_harness.harness.run import Run
@@ -216,7 +218,7 @@ def _chance(spec: Spec, condition: Condition, document: Document) -> float:
 def _answer(
     spec: Spec, rng: random.Random, condition: Condition, document: Document, repeat: int
 ) -> tuple[Sample, list[VerdictRecord]]:
-    common = {
+    common: dict[str, Any] = {
         "condition": condition.id,
         "document": document.id,
         "repeat": repeat,
@@ -232,6 +234,8 @@ def _answer(
     text = f"I would {document.options[0 if favours else 1]}." if document.options else ("Yes." if favours else "No.")
     if spec.texts and condition.id != "base":
         text = spec.texts[rng.randrange(len(spec.texts))]
+    if condition.id != "base":
+        common |= {"moved_prompt": moved(common["prompt"], 7), "moved_answer": moved(text, 2)}
     sample = Sample.model_validate(
         {
             **common,
@@ -250,6 +254,11 @@ def _answer(
         _verdict(sample, "csr", None if lost else ("yes" if favours else "no")),
         _verdict(sample, "fr", fluent),
     ]
+
+
+def moved(text: str, start: int) -> Moved:
+    """All tokens steered but those in front and the last ten characters, one layer less often than the other."""
+    return Moved(tokens=7, layers=((1, 7), (2, 5)), spans=((start, max(start + 1, len(text) - 10)),))
 
 
 def _verdict(sample: Sample, asks: str, label: str | None) -> VerdictRecord:

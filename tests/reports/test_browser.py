@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,52 +13,17 @@ from valuebench_harness.harness.run import Run
 from valuebench_harness.reports.html import render_html
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-]
 
 Opener = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a run's page from disk; at the end nothing may have been logged, thrown or asked of a network."""
-    trouble: list[str] = []
-    pages: list[Page] = []
-
-    def open_page(run: Run, *, width: int = 1280, scheme: str = "light") -> Page:
-        path = tmp_path / f"{len(pages)}.html"
-        path.write_text(render_html(run), encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        page.on("console", lambda m: trouble.append(f"console: {m.text}"))
-        page.on("pageerror", lambda e: trouble.append(f"error: {e}"))
-        page.on("dialog", lambda d: trouble.append(f"dialog: {d.message}"))
-        page.on("request", lambda r: None if r.url == path.as_uri() else trouble.append(f"request: {r.url}"))
-        page.goto(path.as_uri())
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert trouble == []
+def opened(opened_html: Callable[..., Page]) -> Opener:
+    """Opens a run's page; see ``opened_html``."""
+    return lambda run, **settings: opened_html(render_html(run), **settings)
 
 
 def _count(page: Page) -> int:
@@ -122,12 +86,41 @@ def test_both_answers_stand_side_by_side(run: Run, opened: Opener) -> None:
     assert base.locator("h4").inner_text() == "Base"
     assert base.locator(".text").inner_text() != steered.locator(".text").inner_text()
     assert base.locator(".touch").count() == 0
-    assert steered.locator(".touch").inner_text() == "Steered at layers 1-2. Gate open."
+    assert steered.locator(".touch").first.inner_text() == "Steered at layers 1-2. Gate open."
     a, b = base.bounding_box(), steered.bounding_box()
     assert a is not None
     assert b is not None
     assert a["y"] == b["y"]
     assert a["x"] + a["width"] <= b["x"]
+
+
+def test_steered_tokens_are_marked_in_answer_and_prompt(run: Run, opened: Opener) -> None:
+    page = opened(run)
+    page.select_option("#filter-kind", "dilemma")
+    assert page.is_visible("#legend")
+    base, steered = page.locator("#detail .side").all()
+    assert base.locator("mark").count() == 0
+    answer = steered.locator(".text").inner_text()
+    assert steered.locator(".text mark").inner_text() == answer[2:-10]
+    assert "7 of 9 tokens steered: 7 at layer 1, 5 at 2" in steered.inner_text()
+    for side in (base, steered):
+        assert not side.locator(".prompt").is_visible()
+    steered.locator("summary").click()
+    page.wait_for_function("[...document.querySelectorAll('#detail details')].every(d => d.open)")
+    assert steered.locator(".prompt mark").inner_text() == base.locator(".prompt").inner_text()[7:-10]
+    page.focus("#list")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#detail .prompt mark").is_visible()
+
+
+def test_a_mark_is_told_without_colour_and_is_read_aloud(run: Run, opened: Opener) -> None:
+    page = opened(run)
+    page.select_option("#filter-kind", "dilemma")
+    mark = page.locator("#detail .text mark")
+    assert "underline" in mark.evaluate("e => getComputedStyle(e).textDecorationLine")
+    assert "steered:" in page.locator("#detail .side:last-child .text").aria_snapshot()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#detail .side:last-child .text'))")
+    assert page.evaluate("String(getSelection())").strip() == page.locator("#detail .text").last.inner_text()
 
 
 def test_hostile_answers_run_nothing_and_are_shown_as_text(hostile: Run, opened: Opener) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,23 +96,8 @@ def test_pies_have_a_sector_a_share() -> None:
 
 
 @pytest.fixture
-def opened(page_text: str, tmp_path: Path) -> Iterator[Page]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    path = tmp_path / "page.html"
-    path.write_text(page_text, encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(path.as_uri())
-        yield page
-        assert not complaints
-        browser.close()
+def opened(page_text: str, opened_html: Callable[..., Page]) -> Page:
+    return opened_html(page_text)
 
 
 @pytest.mark.browser

@@ -57,6 +57,11 @@ def test_parquet_holds_every_sample_as_it_was_said(hostile: Run, tmp_path: Path)
     assert any(r["csr"] is None and r["csr_reason"] for r in rows)
     right = [r for r in rows if r["kind"] == "exam" and r["choice"] == r["right"]]
     assert right
+    moved = next(s.moved_answer for s in hostile.samples.values() if s.moved_answer)
+    assert moved.spans is not None
+    stored = {"tokens": moved.tokens, "layers": [*map(list, moved.layers)], "spans": [*map(list, moved.spans)]}
+    assert stored in [r["moved_answer"] for r in rows]
+    assert all(r["moved_prompt"] is None for r in rows if r["condition"] == "base")
 
 
 @pytest.mark.parametrize("value", ["power", "achievement"])

@@ -6,10 +6,14 @@ import json
 
 import pytest
 
+from valuebench_harness.engine.rows import Moved
 from valuebench_harness.harness.records import BASE, Condition, FitRecord
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.reports.browser import sample_data
 from valuebench_harness.reports.touch import steered_layers, touch
+
+NOTHING = Moved(0, (), ())
+NOT_TOLD = {"moved_prompt": None, "moved_answer": None}
 
 
 def fit(value: str, *layers: int) -> FitRecord:
@@ -29,8 +33,10 @@ def steered(run: Run) -> Answer:
             "Steered at layers 1-2. Gate open, g(x) 0.83.",
         ),
         ({"steered": False, "gate_open": False, "gate_score": 0.1}, (1, 2), "Left as it was. Gate closed, g(x) 0.10."),
-        ({"steered": True, "gate_open": None}, (4,), "Steered at layer 4."),
-        ({"steered": True, "gate_open": True}, (), "Steered. Gate open."),
+        ({"steered": True, "gate_open": None, **NOT_TOLD}, (4,), "Steered at layer 4."),
+        ({"steered": True, "gate_open": True, **NOT_TOLD}, (), "Steered. Gate open."),
+        ({"steered": True, "moved_answer": Moved(3, ((5, 3),), ())}, (1, 2), "Steered at layers 1-2, 5. Gate open."),
+        ({"moved_prompt": NOTHING, "moved_answer": NOTHING}, (1, 2), "Steered, but no state had to change. Gate open."),
     ],
 )
 def test_words_follow_the_sample(run: Run, changes: dict[str, object], layers: tuple[int, ...], words: str) -> None:

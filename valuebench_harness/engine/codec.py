@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 from jinja2.exceptions import TemplateError
@@ -72,6 +72,20 @@ class Codec:
         ids = self._plain(text)
         leading = list(self.leading_ids)
         return ids if not special or ids[: len(leading)] == leading else leading + ids
+
+    def offsets(self, texts: Collection[str]) -> dict[str, list[tuple[int, int]]] | None:
+        """Where the tokens of texts stand: first and past-the-last character of each.
+
+        Args:
+            texts: that differ, to encode without leading special tokens.
+
+        Returns:
+            By text, a pair a token; None where the tokenizer does not know.
+        """
+        if not self.tokenizer.is_fast:
+            return None
+        encoded = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+        return dict(zip(texts, encoded["offset_mapping"], strict=True))
 
     def encode_pair(self, context: str, continuation: str, *, special: bool) -> tuple[list[int], list[int]]:
         """Token ids of a context and its continuation, split as lm-eval 0.4.13 does.

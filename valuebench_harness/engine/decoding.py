@@ -12,6 +12,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from valuebench_harness.engine.rows import Generation, GenerationRow
 from valuebench_harness.engine.sampling import RowEnd, RowSampler
 from valuebench_harness.engine.scopes import Columns
+from valuebench_harness.engine.trace import Trace, add_moved
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
@@ -43,7 +44,8 @@ def generate_batch(
         use_cache=model.use_cache,
     )
     generate: Any = model.model.generate
-    with model.steered([row.plan for row in rows], columns):
+    trace = Trace()
+    with model.steered([row.plan for row in rows], columns, trace):
         output: Tensor = generate(
             columns.ids.to(model.device),
             attention_mask=columns.real.long().to(model.device),
@@ -52,7 +54,7 @@ def generate_batch(
             stopping_criteria=StoppingCriteriaList([ends]),
         )
     texts = output[:, columns.width :].tolist()
-    return [
+    answers = [
         Generation(
             text=cut_at(codec.decode(ids[:length]), row.stop),
             token_ids=tuple(ids[:length]),
@@ -61,6 +63,7 @@ def generate_batch(
         )
         for row, prompt, ids, length, finish in zip(rows, prompts, texts, ends.lengths, ends.finish, strict=True)
     ]
+    return add_moved(codec, trace, rows, answers, columns.width)
 
 
 def cut_at(text: str, stop: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from valuebench_harness.engine.intervention import INPUT_SITES, Site
 from valuebench_harness.engine.layout import Layout
 from valuebench_harness.engine.steering import Steering, Target, Window
+from valuebench_harness.engine.trace import Trace
 
 
 def at_site(
@@ -86,8 +87,14 @@ def cached_length(kwargs: Mapping[str, Any]) -> int:
 
 
 @contextmanager
-def steered(model: PreTrainedModel, layout: Layout, steering: Steering) -> Iterator[None]:
+def steered(model: PreTrainedModel, layout: Layout, steering: Steering, trace: Trace | None = None) -> Iterator[None]:
     """Runs the forward passes of one batch steered; without interventions, with no hook at all.
+
+    Args:
+        model: that runs.
+        layout: where its blocks are.
+        steering: of the batch.
+        trace: is shown what is changed, where that is wanted.
 
     Raises:
         UsageError: a steered state left the range of half precision.
@@ -99,6 +106,12 @@ def steered(model: PreTrainedModel, layout: Layout, steering: Steering) -> Itera
     def before(inputs: Tensor, kwargs: Mapping[str, Any]) -> None:
         steering.window = Window(cached_length(kwargs), inputs.shape[1])
 
-    with hooked(model, layout, steering.targets, before, steering.apply):
+    def change(target: Target, states: Tensor) -> Tensor:
+        changed = steering.apply(target, states)
+        if trace is not None:
+            trace.see(target, steering.window, states, changed)
+        return changed
+
+    with hooked(model, layout, steering.targets, before, change):
         yield
     steering.check_finite()

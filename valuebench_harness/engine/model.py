@@ -32,6 +32,7 @@ from valuebench_harness.engine.rows import (
 from valuebench_harness.engine.scopes import Columns
 from valuebench_harness.engine.scoring import Span, rolling_windows, score_spans
 from valuebench_harness.engine.steering import Steering
+from valuebench_harness.engine.trace import Trace
 from valuebench_harness.errors import UsageError
 
 Progress = Callable[[int], None]
@@ -289,7 +290,7 @@ class SteeredModel:
         return np.stack(ordered) if ordered else np.zeros((0, len(layers), self.width), dtype=np.float32)
 
     @contextmanager
-    def steered(self, plans: Sequence[SteerPlan], columns: Columns) -> Iterator[None]:
+    def steered(self, plans: Sequence[SteerPlan], columns: Columns, trace: Trace | None = None) -> Iterator[None]:
         """Hooks for the forward passes of one batch.
 
         See `valuebench_harness.engine.hooks.steered` and `valuebench_harness.engine.adapters.adapted`.
@@ -297,7 +298,7 @@ class SteeredModel:
         steering = Steering(plans, columns, self.layout)
         for phrase in sorted(columns.phrases_not_found):
             self.note(f"The phrase '{phrase}' is not in every prompt; rows without it were not steered there.")
-        with adapted(self.model, plans), steered(self.model, self.layout, steering):
+        with adapted(self.model, plans), steered(self.model, self.layout, steering, trace):
             yield
 
     def forward(self, columns: Columns, *, keep: int) -> Tensor:

@@ -52,6 +52,22 @@ class GenerationRow:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """Tokens of one text whose states interventions changed.
+
+    Attributes:
+        tokens: how many.
+        layers: each layer that changed any, and how many of them; ascending.
+        spans: first and past-the-last character of each stretch of them, ascending; None where the
+            tokenizer does not tell where its tokens stand.
+    """
+
+    tokens: int
+    layers: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[int, int], ...] | None
+
+
+@dataclass(frozen=True)
 class Generation:
     """The answer to a `GenerationRow`.
 
@@ -60,12 +76,16 @@ class Generation:
         token_ids: everything generated, the end-of-text token included.
         n_prompt_tokens: tokens of the prompt as the model saw it.
         finish: why it ended: end-of-text token, stop string, or length.
+        moved_prompt: tokens of the prompt whose states interventions changed; None where the plan has none.
+        moved_answer: the same of the answer, whose last token is not read any more and so never changed.
     """
 
     text: str
     token_ids: tuple[int, ...]
     n_prompt_tokens: int
     finish: Literal["eos", "stop", "length"]
+    moved_prompt: Moved | None = None
+    moved_answer: Moved | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.rows import GenerationRow, LoglikelihoodRow
@@ -96,6 +97,8 @@ def _compute(todo: Sequence[Ask], model: SteeredModel, config: RunConfig) -> Ite
                 "finish": answer.finish,
                 "prompt_tokens": answer.n_prompt_tokens,
                 "new_tokens": len(answer.token_ids),
+                "moved_prompt": answer.moved_prompt and asdict(answer.moved_prompt),
+                "moved_answer": answer.moved_answer and asdict(answer.moved_answer),
             },
         )
     yield from _exam([a for a in todo if a.document.kind == "exam"], model, config, special=special)

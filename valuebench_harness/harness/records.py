@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from valuebench_harness.engine.rows import Moved
 from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.judges.base import Question
 
@@ -128,6 +129,9 @@ class Sample(Record):
         gate_score: g(x), where there is a gate.
         gate_open: its decision.
         steered: whether any intervention or rewritten prompt was applied.
+        moved_prompt: tokens of the prompt whose states interventions changed; ``None`` where the plan has none,
+            as for a rewritten prompt or changed weights, and for an exam.
+        moved_answer: the same of the answer.
         choice: for an exam, the choice of highest likelihood.
         choice_logprobs: for an exam, log-likelihood of every choice.
     """
@@ -144,6 +148,8 @@ class Sample(Record):
     gate_score: float | None = None
     gate_open: bool | None = None
     steered: bool = False
+    moved_prompt: Moved | None = None
+    moved_answer: Moved | None = None
     choice: int | None = None
     choice_logprobs: tuple[float, ...] = ()
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from valuebench_harness.harness.family import Family
     from valuebench_harness.steerers.artifact import Artifact
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Moves when the engine's answers change, so that cached ones are not taken for new ones."""
 
 LETTERS = "ABCD"

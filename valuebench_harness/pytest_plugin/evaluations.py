@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 from filelock import FileLock
@@ -56,22 +54,22 @@ class Evaluations:
             folder = self.folder / key
             self._prepare()
             with FileLock(self.folder / f"{key}.lock"):
-                done = Run(folder) if (folder / "run.json").is_file() else None
-                if done is None or done.info.status != "complete":
+                done = self.finished(key)
+                if done is None:
                     done = execute(make_plan(config), folder, resume=True, report=Reporter(quiet=True))
             self._runs[key] = done
         return self._runs[key]
+
+    def finished(self, key: str) -> Run | None:
+        """A run of the session by its key, whichever process made it; ``None`` where there is none."""
+        folder = self.folder / key
+        run = Run(folder) if (folder / "run.json").is_file() else None
+        return run if run and run.info.status == "complete" else None
 
     def _prepare(self) -> None:
         if not self.folder.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-
-
-def session_id() -> str:
-    """The same in the workers of pytest-xdist and nowhere else."""
-    shared = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    return shared or f"{int(time.time() * 1000):x}-{os.getpid()}"
 
 
 def forget_old_sessions(root: Path) -> None:

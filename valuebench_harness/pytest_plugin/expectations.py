@@ -191,7 +191,7 @@ def schema() -> dict[str, Any]:
     definitions = {**case.pop("$defs", {}), **expect.pop("$defs", {}), "Expect": expect}
     expect["properties"]["mmlu"] = expect["properties"]["exam"]
     expect["properties"]["versus"] = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Versus"}]}
-    for key in ("values", "tasks", "strength", "layers"):
+    for key in ("values", "tasks", "strength", "layers", "report"):
         case["properties"][key] = {"description": "one, several with commas between them, or a list"}
     case["properties"] |= {"expect": {"$ref": "#/$defs/Expect"}, "name": {"type": "string"}}
     case["required"] = ["expect"]

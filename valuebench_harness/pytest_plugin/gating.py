@@ -11,7 +11,8 @@ from valuebench_harness.harness.config import RunConfig, make_config
 from valuebench_harness.pytest_plugin.evaluations import key_of
 from valuebench_harness.pytest_plugin.items import BaselineGate, Expectation, ExpectationFile, Orphans, gate_name
 from valuebench_harness.pytest_plugin.plugin import MARK, _complete
-from valuebench_harness.pytest_plugin.state import BASELINE, Gate, state_of
+from valuebench_harness.pytest_plugin.state import Gate, state_of
+from valuebench_harness.reports.behind import BASELINE
 
 
 def marked_config(item: pytest.Item) -> RunConfig:

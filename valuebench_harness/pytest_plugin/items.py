@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +18,10 @@ from valuebench_harness.pytest_plugin.evaluations import key_of
 from valuebench_harness.pytest_plugin.expectations import Bounds, Case, SideEffects, Versus, read_cases
 from valuebench_harness.pytest_plugin.measured import ALL, Measured
 from valuebench_harness.pytest_plugin.state import BASE, Gate, State, state_of
+from valuebench_harness.reports.behind import Claim
+
+if TYPE_CHECKING:
+    from valuebench_harness.reports.session import Kind
 
 
 class UnmetError(Exception):
@@ -27,6 +32,8 @@ class _Item(pytest.Item):
     """Shows errors that are meant for people as what they are, without a traceback."""
 
     lineno: int = 0
+    kind: Kind = "expectation"
+    _told = False
 
     @property
     def state(self) -> State:
@@ -40,9 +47,24 @@ class _Item(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, self.lineno, self.name
 
-    def record(self, **facts: Any) -> None:
-        """Facts of the result, for the table at the end and for JUnit."""
-        self.user_properties.append(("vharness", json.dumps(facts)))
+    def runtest(self) -> None:
+        """Looks at what the item is about; a failure that said nothing of itself yet is told in its own words."""
+        try:
+            self.look()
+        except (UnmetError, VharnessError) as error:
+            if not self._told:
+                self.record(expectation=self.name, found=str(error), verdict="failed")
+            raise
+
+    def look(self) -> None:
+        """Raises where what the item is about does not hold."""
+        raise NotImplementedError
+
+    def record(self, *, claim: Claim | None = None, **facts: Any) -> None:
+        """Facts of the result, for the table at the end, the page and JUnit."""
+        self._told = self._told or "expectation" in facts
+        about = {"claim": asdict(claim)} if claim else {}
+        self.user_properties.append(("vharness", json.dumps({"kind": self.kind, **facts, **about})))
 
 
 class ExpectationFile(pytest.File):
@@ -84,26 +106,26 @@ class Expectation(_Item):
             return [Gate(state, self.run_config, expected.metric, expected.margin, against)]
         return []
 
-    def runtest(self) -> None:
+    def look(self) -> None:
         """Evaluates the case, once a session, and checks the expectation."""
-        run = self.state.measure(self.run_config)
+        run, key = self.state.measure(self.run_config), key_of(self.run_config)
         self.record(run=run.facts())
         expected = getattr(self.case.expect, self.key)
         if isinstance(expected, SideEffects):
             found = run.side_effects_except(expected.left_out) if expected.left_out else run.side_effects[ALL]
-            self._bound(found, max_=expected.max)
+            self._bound(found, Claim(key, self.key, left_out=expected.left_out), max_=expected.max)
         elif isinstance(expected, Bounds):
             by_value = run.metric(self.key)
             if not by_value:
                 raise UnmetError(f"the run did not measure '{self.key}'; check 'tasks'.")
             for name in [n for n in by_value if n != ALL] if expected.each else [ALL]:
-                self._bound(by_value[name], expected.min, expected.max)
+                self._bound(by_value[name], Claim(key, self.key, value=name), expected.min, expected.max)
         for gate in self.own_gates:
             self._gate(gate, isinstance(expected, Versus))
 
     own_gates: tuple[Gate, ...] = ()
 
-    def _bound(self, found: Measured, min_: float | None = None, max_: float | None = None) -> None:
+    def _bound(self, found: Measured, about: Claim, min_: float | None = None, max_: float | None = None) -> None:
         wanted = " and ".join(f"{sign} {x:g}" for sign, x in ((">=", min_), ("<=", max_)) if x is not None)
         if not wanted:
             return
@@ -111,6 +133,7 @@ class Expectation(_Item):
             expectation=f"{self.case.name}: {found.title} {wanted}",
             found=found.in_words(),
             verdict=_held(found, min_, max_),
+            claim=replace(about, bound="high" if min_ is None or (max_ is not None and found > max_) else "low"),
         )
         if _held(found, min_, max_) == "failed":
             raise UnmetError("\n".join([f"expected {found.title} {wanted}", *found.lines()]))
@@ -119,8 +142,10 @@ class Expectation(_Item):
         verdict = self.state.verdict(gate)
         against = gate.against.steerer if isinstance(gate.against, RunConfig) else BASE
         what = f"{self.case.name}: {gate.title} against {against}"
-        self.record(expectation=what, found=in_words(verdict), verdict=verdict.verdict)
-        if versus and against == BASE and verdict.verdict != "better":
+        lacking = versus and against == BASE and verdict.verdict != "better"
+        said = "not shown to be better" if lacking else verdict.verdict
+        self.record(expectation=what, found=in_words(verdict), verdict=said, claim=gate.claim)
+        if lacking:
             raise UnmetError(f"not shown to be better than the base.\n{gate.title}: {in_words(verdict)}")
         check(verdict, f"{gate.title} against {against}")
 
@@ -135,21 +160,23 @@ def _held(found: Measured, min_: float | None, max_: float | None) -> str:
 class BaselineGate(_Item):
     """One metric of one configuration against the baseline."""
 
+    kind = "gate"
+
     def __init__(self, *, run_config: RunConfig, gate: Gate, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.run_config, self.gate = run_config, gate
 
-    def runtest(self) -> None:
+    def look(self) -> None:
         """Compares with the baseline, or replaces it."""
         state, gate = self.state, self.gate
         if state.options.update:
             state.measure(self.run_config)
-            self.record(expectation=self.name, found="baseline replaced", verdict="updated")
+            self.record(expectation=self.name, found="baseline replaced", verdict="updated", claim=gate.claim)
             return
         verdict = state.verdict(gate)
         if verdict.reason == UNMEASURED:
             pytest.skip(f"this configuration does not measure {gate.metric}")
-        self.record(expectation=self.name, found=in_words(verdict), verdict=verdict.verdict)
+        self.record(expectation=self.name, found=in_words(verdict), verdict=verdict.verdict, claim=gate.claim)
         notes = setup_notes(state, self.run_config)
         check(verdict, f"{gate.title} against baseline '{state.options.compare}'", notes)
 
@@ -157,7 +184,9 @@ class BaselineGate(_Item):
 class Orphans(_Item):
     """Fails where the baseline holds runs that no test belongs to any more."""
 
-    def runtest(self) -> None:
+    kind = "gate"
+
+    def look(self) -> None:
         """Looks for files that no test belongs to."""
         orphans = self.state.orphans
         if orphans:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MARK = "vharness"
 SUFFIXES = (".vharness.yaml", ".vharness.yml")
+SESSION = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -125,6 +128,17 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 def pytest_configure_node(node: Any) -> None:
     """Tells the workers of pytest-xdist what only the controller knows."""
     node.workerinput["vharness_complete"] = _complete(node.config)
+    node.workerinput["vharness_session"] = session_id(node.config)
+
+
+def session_id(config: pytest.Config) -> str:
+    """Names the session: the same in all its processes and nowhere else."""
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        return str(workerinput["vharness_session"])
+    if SESSION not in config.stash:
+        config.stash[SESSION] = f"{int(time.time() * 1000):x}-{os.getpid()}"
+    return config.stash[SESSION]
 
 
 def _complete(config: pytest.Config) -> bool:
@@ -141,10 +155,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         r
         for group in terminalreporter.stats.values()
         for r in group
-        if isinstance(r, pytest.TestReport) and r.when == "call"
+        if isinstance(r, pytest.TestReport)
+        and r.when == "call"
+        and any(key == "vharness" for key, _ in r.user_properties)
     ]
-    facts = [json.loads(str(text)) for r in reports for key, text in r.user_properties if key == "vharness"]
-    if facts:
+    if reports:
         from valuebench_harness.pytest_plugin.summary import show
 
-        show(terminalreporter, config, facts)
+        show(terminalreporter, config, reports)

@@ -12,11 +12,13 @@ from valuebench_harness.harness.compare.observations import Observations, observ
 from valuebench_harness.harness.compare.verdicts import MetricVerdict, decide, judge_metric
 from valuebench_harness.harness.config import RunConfig
 from valuebench_harness.metrics.ids import METRICS
-from valuebench_harness.pytest_plugin.evaluations import Evaluations, forget_old_sessions, key_of, session_id
+from valuebench_harness.pytest_plugin.evaluations import Evaluations, forget_old_sessions, key_of
 from valuebench_harness.pytest_plugin.measured import MeasuredRun
 from valuebench_harness.pytest_plugin.options import Options, read_options
+from valuebench_harness.pytest_plugin.plugin import session_id
+from valuebench_harness.reports.behind import Claim
 
-BASE, BASELINE = "base", "baseline"
+BASE = "base"
 
 
 class Gate:
@@ -45,7 +47,8 @@ class Gate:
 
     def _before(self) -> Observations:
         if isinstance(self.against, RunConfig):
-            return self.state.observations(self.against)
+            # Not a run that the test belongs to: a baseline does not keep it.
+            return observe(self.state.evaluations.run(self.against))
         if self.against == BASE:
             return observe(self.state.evaluations.run(self.config), base=True)
         return self.state.baseline_of(self.config)
@@ -54,6 +57,12 @@ class Gate:
     def title(self) -> str:
         """The metric's name."""
         return METRICS[self.metric].title
+
+    @property
+    def claim(self) -> Claim:
+        """What it says of the run."""
+        against = key_of(self.against) if isinstance(self.against, RunConfig) else self.against
+        return Claim(key_of(self.config), self.metric, against=against)
 
 
 class State:
@@ -77,7 +86,7 @@ class State:
         self.options: Options = read_options(config)
         name = self.options.save or self.options.compare
         self.baseline = Baseline(self.options.baselines, name) if name else None
-        self.evaluations = Evaluations(self.options.runs, session_id())
+        self.evaluations = Evaluations(self.options.runs, session_id(config))
         self.gates: list[Gate] = []
         self.known: set[str] = set()
         self._measured: dict[str, MeasuredRun] = {}
