@@ -44,7 +44,10 @@ def test_leaderboard_runs_methods_with_their_floor(vharness: Command, own_folder
     made = vharness("leaderboard", "--steerers", "ica,caa", *RUN, "--out", "board")
     assert made.code == 0
     stored = json.loads((own_folders / "board" / "leaderboard.json").read_text(encoding="utf-8"))
-    assert {r["entry"]["method"] for r in stored["boards"][0]["rows"]} == {"ica", "caa", "random:caa", "base"}
+    # Whether the floor counts hangs on how many of its answers are still whole; it is run in any case.
+    assert {r["entry"]["method"] for r in stored["boards"][0]["rows"]} >= {"ica", "caa", "base"}
+    ran = {folder.name.rsplit("-", 1)[0] for folder in (own_folders / "vharness-runs").iterdir()}
+    assert ran == {"mini-ica", "mini-caa", "mini-random-caa"}
     current = vharness("leaderboard", "--steerers", "ica,caa", *RUN, "--check", "board/leaderboard.json")
     assert (current.code, "is current" in current.out) == (0, True)
     stale = vharness("leaderboard", "--steerers", "ica", *RUN, "--check", "board/leaderboard.json")

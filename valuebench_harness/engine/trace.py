@@ -35,10 +35,10 @@ class Trace:
         Args:
             target: where.
             window: the columns of this pass.
-            before: states ``[n_rows, window.length, d]``.
+            before: states ``[n_rows, window.length, d]``; some architectures flatten the first two inside a block.
             after: as the interventions left them.
         """
-        self._seen[target].append((window, (after != before).any(dim=-1)))
+        self._seen[target].append((window, (after != before).any(dim=-1).reshape(-1, window.length)))
 
     @property
     def layers(self) -> list[int]:

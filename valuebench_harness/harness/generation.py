@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from valuebench_harness.engine.rows import GenerationRow, LoglikelihoodRow
+from valuebench_harness.engine.rows import Generation, GenerationRow, LoglikelihoodRow
 from valuebench_harness.harness.chat_model import FINISHES, LETTER_TOKENS, ChatModel, ChatRow, parse_letter
 from valuebench_harness.harness.own_code import told
 from valuebench_harness.harness.records import Sample
@@ -90,18 +90,20 @@ def _compute(todo: Sequence[Ask], model: SteeredModel, config: RunConfig) -> Ite
         for a in open_asks
     ]
     for index, answer in model.generate(rows, batch_size=config.batch_size):
-        yield (
-            open_asks[index].key,
-            {
-                "answer": answer.text,
-                "finish": answer.finish,
-                "prompt_tokens": answer.n_prompt_tokens,
-                "new_tokens": len(answer.token_ids),
-                "moved_prompt": answer.moved_prompt and asdict(answer.moved_prompt),
-                "moved_answer": answer.moved_answer and asdict(answer.moved_answer),
-            },
-        )
+        yield open_asks[index].key, kept(answer)
     yield from _exam([a for a in todo if a.document.kind == "exam"], model, config, special=special)
+
+
+def kept(answer: Generation) -> dict[str, Any]:
+    """What the cache keeps of an answer: the same whoever asked for it, since a key does not say."""
+    return {
+        "answer": answer.text,
+        "finish": answer.finish,
+        "prompt_tokens": answer.n_prompt_tokens,
+        "new_tokens": len(answer.token_ids),
+        "moved_prompt": answer.moved_prompt and asdict(answer.moved_prompt),
+        "moved_answer": answer.moved_answer and asdict(answer.moved_answer),
+    }
 
 
 def _chat(todo: Sequence[Ask], model: ChatModel, config: RunConfig) -> Iterator[tuple[str, dict[str, Any]]]:

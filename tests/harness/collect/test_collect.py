@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.harness.collect.conftest import Collect, configured
+from valuebench_harness import evaluate, load_run
 from valuebench_harness.causal.interventions import Target
 from valuebench_harness.causal.table import read_table
 from valuebench_harness.causal.targets import read_targets
 from valuebench_harness.data.grammar import roles as grammar
 from valuebench_harness.data.grammar import scm
 from valuebench_harness.errors import UsageError
+from valuebench_harness.harness.cache import Cache
 from valuebench_harness.harness.collect import session
 from valuebench_harness.harness.collect.plan import make_collect_plan
 from valuebench_harness.harness.collect.store import CollectStore
@@ -67,6 +69,24 @@ def test_written_answers_follow_the_planted_values(collected: Collect, tmp_path:
     answers = pq.read_table(tmp_path / "run" / "answers.parquet").to_pydict()
     agree = [a == t for a, t in zip(answers["label"], answers["thought_label"], strict=True)]
     assert np.mean(agree) > 0.9
+
+
+def test_runs_and_collections_read_each_others_answers(collected: Collect, tmp_path: Path) -> None:
+    def answers() -> int:
+        return Cache().sizes()["answer"]
+
+    own: dict[str, Any] = {"roles": 2, "test_roles": 0, "item_share": 1.0, "limit": 4}
+    asked: dict[str, Any] = {"values": ("power",), "limit": 4, "out": tmp_path / "eval"}
+    evaluate("mini", "caa", tasks=("mini_questionnaire",), **asked)
+    evaluated = answers()
+    info = collected("run", steerers=("caa",), values=("power",), **own)
+    assert info.status == "complete"
+    assert answers() - evaluated < info.counts["train"], "none was read from the cache"
+    collections = answers()
+    evaluate("mini", "caa", tasks=("mini_questionnaire",), direction="negative", **{**asked, "out": tmp_path / "again"})
+    samples = [s for s in load_run(tmp_path / "again").samples.values() if s.steered]
+    assert answers() - collections < len(samples), "none was read from the cache"
+    assert all(s.moved_prompt for s in samples)
 
 
 def test_a_collection_is_continued_where_it_stopped(

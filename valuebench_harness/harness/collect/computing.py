@@ -14,7 +14,7 @@ from valuebench_harness.harness.chat_model import FINISHES, AnyModel, ChatModel,
 from valuebench_harness.harness.collect.answering import Ask
 from valuebench_harness.harness.collect.config import CollectConfig
 from valuebench_harness.harness.collect.records import LABELS, Reply
-from valuebench_harness.harness.generation import FLUSH
+from valuebench_harness.harness.generation import FLUSH, kept
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
@@ -127,8 +127,7 @@ def _texts(todo: Sequence[Ask], model: SteeredModel, config: CollectConfig) -> I
         for a in todo
     ]
     for index, answer in model.generate(rows, batch_size=config.run.batch_size):
-        counts = {"prompt_tokens": answer.n_prompt_tokens, "new_tokens": len(answer.token_ids)}
-        yield todo[index].key, {"answer": answer.text, "finish": answer.finish, **counts}
+        yield todo[index].key, kept(answer)
 
 
 def _probabilities(
@@ -157,7 +156,8 @@ def _reply(ask: Ask, answer: Mapping[str, Any], config: CollectConfig) -> Reply:
     cell = ask.cell
     ids = {"setting": cell.setting.id, "role": cell.person.id, "item": cell.question.id, "repeat": ask.repeat}
     if "shares" not in answer:
-        return Reply(**ids, **answer)
+        said = {field: answer[field] for field in ("answer", "finish", "prompt_tokens", "new_tokens")}
+        return Reply(**ids, **said)
     shares = dict(zip(choices_of(config).labels[cell.question.agreement], answer["shares"], strict=True))
     yes, no, unsure = (shares[label] for label in LABELS)
     return Reply(**ids, probabilities=(yes, no, unsure), mass=answer["mass"])
