@@ -12,7 +12,7 @@ from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.data.values import load_value_system
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import Cache
-from valuebench_harness.harness.judging import judge_all, judge_items
+from valuebench_harness.harness.judging import check_judge, judge_all, judge_items
 from valuebench_harness.harness.records import Document, Sample
 from valuebench_harness.harness.store import RunStore
 from valuebench_harness.judges.base import Judge, JudgeItem
@@ -169,6 +169,7 @@ def test_judging_works_inside_a_running_loop(store: RunStore, cache: Cache) -> N
     """A notebook's cells run inside one."""
 
     async def cell() -> int:
+        check_judge(OptionMatch())
         return run(store, items([sample("d1", "I would wait.")]), OptionMatch(), cache)
 
     assert asyncio.run(cell()) == 2

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from valuebench_harness.harness.cache import Cache, content_key
+from valuebench_harness.harness.loops import run_to_end
 from valuebench_harness.harness.records import Document, Sample, VerdictRecord
 from valuebench_harness.judges.base import Judge, JudgeItem, RuleJudge, Verdict
 
@@ -61,7 +60,7 @@ def check_judge(judge: Judge) -> None:
             pass
 
     _ = judge.identity  # reads the templates
-    asyncio.run(judge_nothing())
+    run_to_end(judge_nothing())
 
 
 def judge_all(
@@ -77,14 +76,7 @@ def judge_all(
     Raises:
         UsageError: where the judge cannot work at all; verdicts so far are on disk.
     """
-    work = _judge_all(items, judge, cache, writer, advance)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(work)
-    else:  # a notebook's cell runs inside a loop of its own
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, work).result()
+    run_to_end(_judge_all(items, judge, cache, writer, advance))
 
 
 async def _judge_all(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from valuebench_harness.data.reading import explain
 from valuebench_harness.errors import IncompleteError, UsageError
 from valuebench_harness.harness.cache import content_key
 from valuebench_harness.harness.generate.records import Exchange, Step
+from valuebench_harness.harness.loops import run_to_end
 from valuebench_harness.harness.progress import Reporter
 from valuebench_harness.harness.store import ShardWriter
 from valuebench_harness.judges.chat import ChatClient, Fault, ServerSettings, Words
@@ -110,14 +109,7 @@ class Asker:
         keys = [content_key("generate", prompt=prompt, **self._about(step, turn)) for prompt in prompts]
         todo = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in self._known}
         if todo:
-            work = self._ask_all(step, todo, turn)
-            try:
-                asyncio.get_running_loop()
-            except RuntimeError:
-                asyncio.run(work)
-            else:  # a notebook's cell runs inside a loop of its own
-                with ThreadPoolExecutor(1) as thread:
-                    thread.submit(asyncio.run, work).result()
+            run_to_end(self._ask_all(step, todo, turn))
         self.used |= {key: self._known[key] for key in keys}
         return [self._known[key] for key in keys]
 
