@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 from valuebench_harness.data.grammar.acts import VALUES
 from valuebench_harness.errors import UsageError
 from valuebench_harness.mini import architecture, train
-from valuebench_harness.mini.batches import CATEGORIES, Packer, mixture_at
+from valuebench_harness.mini.batches import CATEGORIES, Batch, Packer, mixture_at
 from valuebench_harness.mini.document_kinds import KINDS, Curriculum
 from valuebench_harness.mini.loss import InjectedModel
 from valuebench_harness.mini.optimizer import Optimizer, Settings, orthogonalize
@@ -73,6 +74,19 @@ def tokenizer() -> object:
     return architecture.train_tokenizer()
 
 
+def batches(tokenizer) -> Iterator[Batch]:  # type: ignore[no-untyped-def]
+    """Two short rows a batch, of the mixture at the end of the training."""
+    packer = Packer(
+        lambda text: tokenizer.encode(text, add_special_tokens=False),
+        seed="0",
+        rows=2,
+        length=96,
+        n_blocks=architecture.N_BLOCKS,
+        width=architecture.WIDTH,
+    )
+    return (packer.batch(step, mixture_at(1.0)) for step in range(50))
+
+
 def test_segments_begin_where_tokens_begin(tokenizer) -> None:  # type: ignore[no-untyped-def]
     rng = random.Random(0)
     for make in KINDS.values():
@@ -85,15 +99,7 @@ def test_segments_begin_where_tokens_begin(tokenizer) -> None:  # type: ignore[n
 def test_the_loss_sees_what_is_injected(tokenizer) -> None:  # type: ignore[no-untyped-def]
     model = architecture.new_model(seed=0)
     injected = InjectedModel(model)
-    packer = Packer(
-        lambda text: tokenizer.encode(text, add_special_tokens=False),
-        seed="0",
-        rows=2,
-        length=96,
-        n_blocks=architecture.N_BLOCKS,
-        width=architecture.WIDTH,
-    )
-    batch = next(b for b in (packer.batch(i, mixture_at(1.0)) for i in range(50)) if np.abs(b.inject[2]).max() > 2)
+    batch = next(b for b in batches(tokenizer) if np.abs(b.inject[2]).max() > 2)
     with torch.no_grad():
         first = injected.loss(batch)
         again = injected.loss(batch)
@@ -106,15 +112,7 @@ def test_the_loss_sees_what_is_injected(tokenizer) -> None:  # type: ignore[no-u
 
 def test_a_choice_is_learned_from_the_chances_of_both_acts(tokenizer) -> None:  # type: ignore[no-untyped-def]
     injected = InjectedModel(architecture.new_model(seed=0))
-    packer = Packer(
-        lambda text: tokenizer.encode(text, add_special_tokens=False),
-        seed="0",
-        rows=2,
-        length=96,
-        n_blocks=architecture.N_BLOCKS,
-        width=architecture.WIDTH,
-    )
-    batch = next(b for b in (packer.batch(i, mixture_at(1.0)) for i in range(50)) if (b.instead[:, 1:] >= 0).any())
+    batch = next(b for b in batches(tokenizer) if (b.instead[:, 1:] >= 0).any())
     chosen = np.argwhere(batch.instead >= 0)
     assert all(
         batch.category[r, t] in (CATEGORIES.index("choice"), CATEGORIES.index("choice_injected")) for r, t in chosen
