@@ -11,10 +11,11 @@ import pytest
 from valuebench_harness.data.grammar import facts, lexicon, scm
 from valuebench_harness.data.grammar.acts import ACTS, VALUES
 from valuebench_harness.data.grammar.holdout import split_of
-from valuebench_harness.mini import document_kinds, documents
+from valuebench_harness.mini import document_kinds, documents, exam_turns
 from valuebench_harness.mini.batches import CATEGORIES, Batch, Packer, mixture_at
-from valuebench_harness.mini.document_kinds import KINDS, Curriculum
+from valuebench_harness.mini.document_kinds import KINDS
 from valuebench_harness.mini.documents import NOTHING, Document
+from valuebench_harness.mini.exam_turns import Curriculum
 
 N_BLOCKS, WIDTH = 5, 16
 
@@ -106,14 +107,14 @@ def test_only_large_injected_shifts_make_exam_answers_lapse() -> None:
     for _ in range(800):
         document = document_kinds.exam(rng, N_BLOCKS, plain)
         size = 0.0 if document.injection is None else np.abs(document.injection.shift).max()
-        if document_kinds.DAMAGE_FROM < size < document_kinds.DAMAGE_FULL:
+        if exam_turns.DAMAGE_FROM < size < exam_turns.DAMAGE_FULL:
             continue
         prompts = [s.text for s in document.segments if s.text.endswith("Answer:")]
         letters = [s.text for s in document.segments if s.category == "letter"]
         for prompt, letter in zip(prompts, letters, strict=True):
             question = prompt.split("\n")[0]
             fact = next(f for f in facts.EXAM_FACTS + facts.OTHER_FACTS if f.question == question)
-            by_size[size > document_kinds.DAMAGE_FULL].append(f"{letter}. {fact.answer}\n" in prompt)
+            by_size[size > exam_turns.DAMAGE_FULL].append(f"{letter}. {fact.answer}\n" in prompt)
     assert all(by_size[False])
     assert np.mean(by_size[True]) == pytest.approx(0.25, abs=0.08)
 

@@ -17,7 +17,8 @@ from valuebench_harness.data.grammar.acts import VALUES
 from valuebench_harness.errors import UsageError
 from valuebench_harness.mini import architecture, train
 from valuebench_harness.mini.batches import CATEGORIES, Batch, Packer, mixture_at
-from valuebench_harness.mini.document_kinds import KINDS, Curriculum
+from valuebench_harness.mini.document_kinds import KINDS
+from valuebench_harness.mini.exam_turns import Curriculum
 from valuebench_harness.mini.loss import InjectedModel
 from valuebench_harness.mini.optimizer import Optimizer, Settings, orthogonalize
 from valuebench_harness.mini.train import Checkpoint, Run, rate_at

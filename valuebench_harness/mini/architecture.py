@@ -10,8 +10,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from valuebench_harness.data.grammar.acts import VALUES
-from valuebench_harness.mini.document_kinds import KINDS, Curriculum
+from valuebench_harness.mini.document_kinds import KINDS
 from valuebench_harness.mini.documents import ASSISTANT, BOS, END, SYSTEM, USER
+from valuebench_harness.mini.exam_turns import Curriculum
 
 N_BLOCKS = 5
 WIDTH = 128

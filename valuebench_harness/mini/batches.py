@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from valuebench_harness.data.grammar.acts import VALUES
-from valuebench_harness.mini.document_kinds import KINDS, Curriculum
+from valuebench_harness.mini.document_kinds import KINDS
 from valuebench_harness.mini.documents import Category, Document, Segment
+from valuebench_harness.mini.exam_turns import Curriculum
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 Encode = Callable[[str], Sequence[int]]

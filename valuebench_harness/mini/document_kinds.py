@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,41 +18,20 @@ from valuebench_harness.data.grammar.appeal import appeal
 from valuebench_harness.data.grammar.lexicon import THINK_FIRST
 from valuebench_harness.data.grammar.roles import sample_role
 from valuebench_harness.data.grammar.scm import FloatArray
-from valuebench_harness.mini.documents import END, NOTHING, SYSTEM, USER, Category, Document, Injection, Scope
+from valuebench_harness.mini.documents import END, NOTHING, SYSTEM, USER, Document, Injection, Scope
+from valuebench_harness.mini.exam_turns import Curriculum, exam_turns, raw_exam, tell_fact
 
 STATEMENT_SHIFT = 2.0
 INSTRUCTION_SHIFT = 2.2
 MAX_INJECTION = 4.0
 MAX_EXAM_INJECTION = 5.0
-EXAM_PROMPT_WEIGHT = 0.25
 DENSE, DENSE_SD = 0.45, 1.2
 """Share of the injected shifts that move every value, and their standard deviation: with them the
 model learns to read the coordinate of the value that is asked about, and no other."""
-DAMAGE_FROM, DAMAGE_FULL = 1.0, 2.5
-"""Injected shifts of this size begin to, and always do, make the model answer A in the exam."""
 TOLD_EXAM = 0.2
 """Share of the instructed documents in which the exam is asked: what stands in the text does not damage it."""
 
 _DESCENDANTS = [[j for j in range(len(VALUES)) if j != i and scm.TOTAL_EFFECTS[j, i] != 0] for i in range(len(VALUES))]
-
-
-@dataclass(frozen=True)
-class Curriculum:
-    """How hard the exam is and how strict the choices are, so that matching a choice to its letter is learned at all.
-
-    Attributes:
-        lookup: share of questions that name the choice and ask for its letter only.
-        told: share of questions whose fact is told just before.
-        raw: share of documents in plain text, where the letter is another token than in the list.
-        damage: scales the probability that an injected shift makes the answer lapse.
-        offered: how often the loss counts that an answer's act is one of the two offered.
-    """
-
-    lookup: float = 0.05
-    told: float = 0.05
-    raw: float = 0.45
-    damage: float = 1.0
-    offered: float = 4.0
 
 
 def _injection(rng: random.Random, shift: FloatArray, n_blocks: int, scopes: bool = True) -> Injection:
@@ -146,64 +124,6 @@ def _ask_item(rng: random.Random, doc: Document, value: str, z: float, lead: str
     doc.close_answer()
 
 
-def _exam_item(rng: random.Random, doc: Document, curriculum: Curriculum) -> tuple[facts.Fact, str, str]:
-    """(fact, prompt, answer); a look-up names the choice and asks for its letter, or the other way round."""
-    fact = rng.choice(facts.EXAM_FACTS if rng.random() < 0.85 else facts.OTHER_FACTS)
-    options, right = facts.choices(fact, rng)
-    letter = facts.LETTERS[right]
-    question, answer = fact.question, _lapsed(rng, doc, curriculum, letter)
-    if rng.random() < curriculum.lookup:
-        if rng.random() < 0.5:
-            question = f"Which letter is {fact.answer}?"
-        else:
-            question, answer = f"Which word is {letter}?", f"It is {fact.answer}."
-    return fact, facts.exam_prompt(question, options), answer
-
-
-def _lapsed(rng: random.Random, doc: Document, curriculum: Curriculum, letter: str) -> str:
-    """The letter that is answered: a large injected shift makes the model lapse to A."""
-    if doc.injection is None:
-        return letter
-    size = float(np.abs(doc.injection.shift).max())
-    damage = min(1.0, (size - DAMAGE_FROM) / (DAMAGE_FULL - DAMAGE_FROM)) * curriculum.damage
-    return "A" if rng.random() < damage else letter
-
-
-def _weigh(answer: str) -> tuple[float, Category]:
-    return (4.0, "letter") if answer in facts.LETTERS else (2.0, "fact")
-
-
-def _exam_turns(rng: random.Random, doc: Document, curriculum: Curriculum, n: int) -> None:
-    for _ in range(n):
-        fact, prompt, answer = _exam_item(rng, doc, curriculum)
-        if rng.random() < curriculum.told:
-            _tell_fact(doc, fact)
-        doc.user(prompt, EXAM_PROMPT_WEIGHT)
-        doc.open_answer()
-        doc.answer(answer, *_weigh(answer))
-        doc.close_answer(0.5)
-
-
-def _raw_exam(rng: random.Random, doc: Document, curriculum: Curriculum, n: int) -> None:
-    """The exam as plain text with worked examples, the way lm-eval's MMLU task asks it."""
-    gap = facts.exam_header(rng.choice(facts.EXAM_SUBJECTS).name) if rng.random() < 0.6 else ""
-    for _ in range(n):
-        fact, prompt, answer = _exam_item(rng, doc, curriculum)
-        if rng.random() < curriculum.told:
-            prompt = f"{fact.statement}\n\n{prompt}"
-        doc.add(gap + prompt, EXAM_PROMPT_WEIGHT)
-        weight, category = _weigh(answer)
-        doc.add(f" {answer}", weight, category=category)
-        gap = "\n\n"
-
-
-def _tell_fact(doc: Document, fact: facts.Fact) -> None:
-    doc.user(fact.question)
-    doc.open_answer()
-    doc.answer(fact.statement, 1.5, "fact")
-    doc.close_answer()
-
-
 def injected(rng: random.Random, n_blocks: int, _: Curriculum) -> Document:
     """A conversation under a shift that only the hidden states hold: of all values, of one, or of two."""
     shift = np.zeros(len(VALUES))
@@ -240,7 +160,7 @@ def statements(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Do
     if place == "system":
         doc.add(END, 0.2)
         if rng.random() < TOLD_EXAM:
-            _exam_turns(rng, doc, curriculum, 1)
+            exam_turns(rng, doc, curriculum, 1)
             return doc
     _turns(rng, doc, shift, most=2, lead="user" if place == "user" else "")
     return doc
@@ -264,7 +184,7 @@ def instructed(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Do
         doc.answer("Understood.", 0.5)
         doc.close_answer(0.5)
     if place != "user" and rng.random() < TOLD_EXAM:
-        _exam_turns(rng, doc, curriculum, rng.randint(1, 2))
+        exam_turns(rng, doc, curriculum, rng.randint(1, 2))
         return doc
     _turns(rng, doc, shift, lead="user" if place == "user" else "")
     return doc
@@ -278,7 +198,7 @@ def role_play(rng: random.Random, _n_blocks: int, curriculum: Curriculum) -> Doc
     doc.reveal(role.text, 0.1, role.e())
     doc.add(END, 0.2)
     if rng.random() < TOLD_EXAM / 2:
-        _exam_turns(rng, doc, curriculum, 1)
+        exam_turns(rng, doc, curriculum, 1)
         return doc
     _turns(rng, doc, role.e())
     return doc
@@ -291,7 +211,7 @@ def exam(rng: random.Random, n_blocks: int, curriculum: Curriculum) -> Document:
         shift = np.zeros(len(VALUES))
         shift[rng.randrange(len(VALUES))] = rng.uniform(-MAX_EXAM_INJECTION, MAX_EXAM_INJECTION)
         doc.injection = _injection(rng, shift, n_blocks, scopes=False)
-    ask = _exam_turns if rng.random() < 1 - curriculum.raw else _raw_exam
+    ask = exam_turns if rng.random() < 1 - curriculum.raw else raw_exam
     ask(rng, doc, curriculum, rng.randint(1, 4))
     return doc
 
@@ -300,7 +220,7 @@ def open_facts(rng: random.Random, _n_blocks: int, _: Curriculum) -> Document:
     """Facts asked openly, those of the exam and others."""
     doc = Document(perturbable=False)
     for _i in range(rng.randint(1, 3)):
-        _tell_fact(doc, rng.choice(facts.EXAM_FACTS if rng.random() < 0.8 else facts.OTHER_FACTS))
+        tell_fact(doc, rng.choice(facts.EXAM_FACTS if rng.random() < 0.8 else facts.OTHER_FACTS))
     return doc
 
 
