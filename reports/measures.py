@@ -22,12 +22,14 @@ class Measure:
         cell: what a condition's cell says.
         rank: the number by which the best is marked; ``None`` marks none.
         highest: whether higher is better.
+        told_once: where all rows say the same, the heading does too, and there is no column.
     """
 
     column: Column
     cell: Callable[[ConditionResult], Cell]
     rank: Callable[[ConditionResult], float | None] | None = None
     highest: bool = True
+    told_once: bool = False
 
 
 def _csr(r: ConditionResult) -> float | None:
@@ -76,6 +78,7 @@ MEASURES = (
     Measure(
         Column("x", spare=7, full="strength"),
         lambda r: Cell(f"{r.condition.strength:g}" if r.condition.value else ""),
+        told_once=True,
     ),
     Measure(Column("un-\nscored", spare=8, full="unscored"), lambda r: Cell(str(_unscored(r)))),
 )
@@ -84,7 +87,7 @@ MEASURES = (
 def results_table(
     title: str, named: Sequence[tuple[str, ConditionResult]], total: tuple[str, ConditionResult] | None = None
 ) -> Table:
-    """Results as a table, the best of each measure marked, measures that hold nothing left out.
+    """Results as a table, the best of each measure marked, measures that tell nothing left out.
 
     Args:
         title: of the first column.
@@ -92,16 +95,17 @@ def results_table(
         total: the row that sums them up; it is not compared.
     """
     results = [r for _, r in named]
-    rows = [(Cell(one_line(name, 24)), *(m.cell(r) for m in MEASURES)) for name, r in named]
-    for place, measure in enumerate(MEASURES, 1):
+    measures = [
+        m
+        for m in MEASURES
+        if (told := {m.cell(r).text for r in results} - {NONE, ""}) and not (m.told_once and len(told) == 1)
+    ]
+    rows = [(Cell(one_line(name, 24)), *(m.cell(r) for m in measures)) for name, r in named]
+    for place, measure in enumerate(measures, 1):
         if measure.rank:
             rows = mark_best(rows, place, [measure.rank(r) for r in results], highest=measure.highest)
     if total:
-        rows.append((Cell(total[0]), *(m.cell(total[1]) for m in MEASURES)))
-    columns = (Column(title, right=False), *(m.column for m in MEASURES))
-    kept = [n for n, _ in enumerate(columns) if n == 0 or any(row[n].text not in {NONE, ""} for row in rows)]
+        rows.append((Cell(total[0]), *(m.cell(total[1]) for m in measures)))
     return Table(
-        columns=tuple(columns[n] for n in kept),
-        rows=tuple(tuple(row[n] for n in kept) for row in rows),
-        total=total is not None,
+        columns=(Column(title, right=False), *(m.column for m in measures)), rows=tuple(rows), total=total is not None
     )

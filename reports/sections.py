@@ -60,7 +60,7 @@ def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
         if everything and best.pooled.exam:
             yield exam(best.pooled.exam)
         yield evidence(best)
-        if best.pooled.scenes:
+        if any(rate.estimate is not None for rate in best.pooled.scenes.values()):
             yield by_scene(best, everything=everything)
         if any(r.orientations for r in best.conditions):
             yield orientations(best, everything=everything)
@@ -123,7 +123,9 @@ def by_value(level: Level, *, several: bool, legend: bool) -> Section:
     meanings = [f"CSR: {METRICS['csr'].meaning}, without → with steering"]
     if level.pooled.exam and level.pooled.exam.ungated:
         meanings.append("no gate: the exam when every answer is steered")
-    meanings.append(f"side effects: {METRICS['side_effects'].meaning}, in points; x: strength")
+    meanings.append(f"side effects: {METRICS['side_effects'].meaning}, in points")
+    if len({r.condition.strength for r in level.conditions}) > 1:
+        meanings.append("x: strength")
     return Section(
         f"values-{level.number}",
         f"By value{place} (%, changes in points)",

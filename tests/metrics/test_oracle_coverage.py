@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.oracle_coverage import SAMPLES, STEERED, UNSTEERED, Population, coverage, populations
+from tests.support.oracle_coverage import MIDDLE, SAMPLES, STEERED, UNSTEERED, Population, coverage, populations
 from valuebench_harness.data.grammar.acts import VALUES
 
 LEAST = 0.93
@@ -31,8 +31,10 @@ def test_a_judge_that_errs_is_found_out() -> None:
 
 
 @pytest.mark.slow
-def test_the_interval_holds_the_oracles_truth_for_every_value(tmp_path: Path) -> None:
-    found = populations(VALUES, 96, tmp_path)
+@pytest.mark.parametrize("strength", [MIDDLE, None], ids=["middle", "shipped"])
+def test_the_interval_holds_the_oracles_truth_for_every_value(tmp_path: Path, strength: float | None) -> None:
+    """At the shipped strengths rates are close to 1, where intervals are hardest."""
+    found = populations(VALUES, 96, tmp_path, strength=strength)
     for state in (UNSTEERED, STEERED):
         for n_samples in (1, 2, SAMPLES):
             assert coverage(found[state], n_samples, REPEATS).interval[1] >= LEAST, (state, n_samples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from valuebench_harness.metrics.rates import Rate, design_effect, rate, wilson
+from valuebench_harness.metrics.rates import Rate, design_effect, rate, score_interval, wilson
 
 Outcomes = list[bool | None]
 
@@ -27,16 +28,41 @@ def test_wilson_is_scipys_and_statsmodels(hits: int, n: int) -> None:
     assert wilson(hits, n) == pytest.approx(proportion_confint(hits, n, 0.05, method="wilson"), abs=1e-12)
 
 
+def covered(intervals: Sequence[tuple[float, float]], truth: float) -> float:
+    """Exact share of binomial samples whose interval holds the truth; ``intervals`` are those of 0, 1, .. n hits."""
+    n = len(intervals) - 1
+    held = [low <= truth <= high for low, high in intervals]
+    return float(stats.binom.pmf(np.arange(n + 1), n, truth)[held].sum())
+
+
 def test_wilson_covers_in_95_of_100_samples() -> None:
     """Exact coverage, averaged over rates, from the binomial distribution: no simulation noise."""
     n = 48
-    intervals = np.array([wilson(k, n) for k in range(n + 1)])
-    rates = np.linspace(0.05, 0.95, 181)
-    covered = [
-        stats.binom.pmf(np.arange(n + 1), n, p)[(intervals[:, 0] <= p) & (p <= intervals[:, 1])].sum() for p in rates
-    ]
-    assert 0.945 <= np.mean(covered) <= 0.965
-    assert min(covered) > 0.91
+    intervals = [wilson(k, n) for k in range(n + 1)]
+    shares = [covered(intervals, rate) for rate in np.linspace(0.05, 0.95, 181)]
+    assert 0.945 <= np.mean(shares) <= 0.965
+    assert min(shares) > 0.91
+
+
+def test_rates_near_zero_and_one_are_held_too() -> None:
+    """Where Wilson's interval loses rates of which few or none are seen."""
+    n = 48
+    plain = [wilson(k, n) for k in range(n + 1)]
+    ours = [score_interval(k, n) for k in range(n + 1)]
+    near = np.concatenate([np.geomspace(0.0005, 0.1, 400), 1 - np.geomspace(0.0005, 0.1, 400)])
+    shares = [covered(ours, rate) for rate in near]
+    assert min(covered(plain, rate) for rate in near) < 0.86
+    assert min(shares) > 0.91
+    assert np.mean(shares) >= 0.95
+
+
+def test_few_hits_or_misses_are_poissons() -> None:
+    """Poisson's one-sided bound by the chi-square quantile (Garwood 1936)."""
+    assert score_interval(1, 48)[0] == pytest.approx(stats.chi2.ppf(0.05, 2) / 2 / 48)
+    assert score_interval(46, 48)[1] == pytest.approx(1 - stats.chi2.ppf(0.05, 4) / 2 / 48)
+    assert score_interval(3, 100)[0] == pytest.approx(stats.chi2.ppf(0.05, 6) / 2 / 100)
+    for hits, n in [(3, 48), (4, 100), (0, 48), (48, 48), (24, 48)]:
+        assert score_interval(hits, n) == wilson(hits, n)
 
 
 def robust_deff(outcomes: np.ndarray, clusters: np.ndarray) -> float:
@@ -71,7 +97,7 @@ def test_copies_of_an_answer_add_no_certainty() -> None:
     copied = rate([True] * 50, [str(i // 5) for i in range(50)])
     assert (copied.n, copied.clusters) == (50, 10)
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
-    assert rate([True, False], ["a", "a"]).low == pytest.approx(wilson(0.5, 1)[0])
+    assert rate([True, False], ["a", "a"]).low == pytest.approx(score_interval(0.5, 1)[0])
 
 
 def test_clustered_intervals_cover() -> None:

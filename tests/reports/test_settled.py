@@ -53,7 +53,7 @@ def test_a_run_at_given_strengths_says_nothing(results: Results) -> None:
 def test_what_was_tuned_is_told_with_its_items_and_interval(results: Results) -> None:
     found = list(settled(results.model_copy(update={"tuned": (TUNED,)})))
     assert [section.key for section in found] == ["tuned"]
-    assert texts(found[0]) == [["power", "2", "3", "20", "95", "76..99", "20", "4"]]
+    assert texts(found[0]) == [["power", "2", "3", "20", "95", "76..100", "20", "4"]]
     assert "the rule" in found[0].lead[0]
 
 

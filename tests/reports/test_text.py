@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from tests.reports.runs import HOSTILE, Spec, write_run
 from valuebench_harness.harness.run import Run
+from valuebench_harness.reports.levels import levels
+from valuebench_harness.reports.sections import by_value
 from valuebench_harness.reports.text import print_report, render_text
 
 TEN = (
@@ -104,3 +107,15 @@ def test_text_for_a_pipe_has_no_colour_and_no_trailing_blanks(run: Run) -> None:
     text = render_text(run)
     assert "\x1b" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_strengths_are_a_column_only_where_they_differ(run: Run) -> None:
+    level = levels(run.results)[0]
+    assert "x: strength" not in by_value(level, several=False, legend=True).remarks[0]
+    first, *others = level.conditions
+    weaker = first.model_copy(update={"condition": first.condition.model_copy(update={"strength": 0.5})})
+    section = by_value(replace(level, conditions=(weaker, *others)), several=False, legend=True)
+    assert "x: strength" in section.remarks[0]
+    assert section.table is not None
+    place = [column.name for column in section.table.columns].index("strength")
+    assert [row[place].text for row in section.table.rows] == ["0.5", "2", "2", ""]

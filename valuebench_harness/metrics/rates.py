@@ -16,6 +16,8 @@ from valuebench_harness.metrics.clusters import mean_variance
 
 LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
+FEW_UP_TO = 50
+"""Answers up to which two hits (or misses) are few; above, three are."""
 
 
 class Rate(BaseModel):
@@ -55,14 +57,42 @@ def wilson(hits: float, n: float, z: float = Z) -> tuple[float, float]:
     return max(0.0, min(p, float(centre - half))), min(1.0, max(p, float(centre + half)))
 
 
+def score_interval(hits: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Wilson's interval, widened where hits or misses are few (Brown, Cai & DasGupta 2001, Sect. 4.1.1).
+
+    Wilson's ends fall short of rates very near 0 and 1: of 48 answers its interval holds a rate of .9965 in 85% of
+    samples. Where a few hits were seen, they are taken as Poisson's instead, and the lower end is the least rate at
+    which so many had a chance of 5%; likewise the upper end, for misses.
+
+    Args:
+        hits: answers that count.
+        n: answers, or an effective number of them.
+        z: quantile for Wilson's ends.
+    """
+    low, high = wilson(hits, n, z)
+    few = 2 if n <= FEW_UP_TO else 3
+    if 0 < hits <= few:
+        low = min(low, _least_count(hits) / n)
+    if 0 < n - hits <= few:
+        high = max(high, 1 - _least_count(n - hits) / n)
+    return low, high
+
+
+def _least_count(count: float) -> float:
+    """The least mean of a Poisson count at which ``count`` or more have a chance of 5%."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(count, 1 - LEVEL))
+
+
 def rate(outcomes: Sequence[bool | None], clusters: Sequence[str], roles: Sequence[str] | None = None) -> Rate:
     """The rate of ``True`` among scored outcomes.
 
-    Answers to one item are alike, so with several answers an item Wilson's interval is taken
-    at the effective sample size ``n / deff``, the design effect being the ratio of the
-    cluster-robust variance of the mean to the binomial one (Miller 2024, "Adding error bars to
-    evals"; never taken below 1). That variance is itself estimated, from G clusters: the quantile is
-    Student's with G - 1 degrees of freedom.
+    Answers to one item are alike, so with several answers an item :func:`score_interval` is taken at
+    the effective sample size ``n / deff``, the design effect being the ratio of the cluster-robust
+    variance of the mean to the binomial one (Miller 2024, "Adding error bars to evals"; never taken
+    below 1). That variance is itself estimated, from G clusters: the quantile is Student's with
+    G - 1 degrees of freedom.
 
     Args:
         outcomes: ``None`` is unscored.
@@ -82,7 +112,7 @@ def rate(outcomes: Sequence[bool | None], clusters: Sequence[str], roles: Sequen
         effective = n / design_effect([row[0] for row in scored], *names)
         groups = _groups(names)
         estimated = 1 < groups < n and 0 < hits < n
-        low, high = wilson(hits * effective / n, effective, student(groups - 1) if estimated else Z)
+        low, high = score_interval(hits * effective / n, effective, student(groups - 1) if estimated else Z)
     return Rate(
         estimate=hits / n if n else None,
         low=low,
