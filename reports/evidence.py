@@ -53,7 +53,7 @@ def dose_response(doses: Doses) -> Section:
         f"Control success of {percent(WANTED)} {_crossing(doses.wanted, 'is reached at strength')}; fluency "
         f"{_crossing(doses.breaks, f'is {points(FLUENCY_MARGIN).lstrip(chr(43))} points below the base at strength')}."
     ]
-    if doses.reversal > FLUENCY_MARGIN:
+    if doses.reversal is not None and doses.reversal > FLUENCY_MARGIN:
         lead.append(
             f"More is not better throughout: measured control success falls by {points(doses.reversal).lstrip('+')} "
             "points from its highest at a lower strength, and the fit is flat there."
@@ -144,7 +144,9 @@ def _circle(found: Statistics) -> str:
     )
 
 
-def _crossing(crossing: Crossing, verb: str) -> str:
+def _crossing(crossing: Crossing | None, verb: str) -> str:
+    if crossing is None:
+        return "is not known, since no answer has a verdict"
     if crossing.estimate is None:
         return "is not reached" if crossing.level == WANTED else "does not break"
     high = f"{crossing.high:.2g}" if crossing.high is not None else "beyond those run"

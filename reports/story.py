@@ -102,10 +102,12 @@ def _clauses(run: Run, level: Level) -> Iterator[str]:
 
 def _moved(effect: Effect) -> str:
     change, after = effect.change, effect.after
+    if change.estimate is None:
+        return f"is not known: {change_in_words(change)}{_bounds(after)}"
     words = (
         f"{percent(effect.before.estimate)} to {percent(after.estimate)} ({change_in_words(change)}{_bounds(after)})"
     )
-    if not change.shown or change.estimate is None:
+    if not change.shown:
         least = f"; {points(change.detectable).lstrip('+')} points would be shown in 80% of such runs"
         return f"did not move measurably: {words}{least if change.detectable is not None else ''}"
     return f"{'rose' if change.estimate > 0 else 'fell'} from {words}"

@@ -40,6 +40,7 @@ def test_the_strength_for_an_effect_is_read_off_with_an_interval() -> None:
     for trial in range(60):
         dose = DoseResponse(STRENGTHS, responses(rng, (0.4, 0.5, 0.6, 0.7, 0.8)), resamples=200, seed=trial)
         found = dose.strength_for(0.65)
+        assert found is not None
         assert found.estimate is not None
         assert found.low is not None
         covered += found.low <= 2.5 <= (found.high if found.high is not None else np.inf)
@@ -97,3 +98,14 @@ def test_curves_that_are_none() -> None:
             DoseResponse(strengths, found)
     with pytest.raises(ValueError, match="every strength"):
         DoseResponse((0.0, 1.0), [one, {"b": [True]}])
+
+
+def test_where_nothing_was_scored_nothing_is_known() -> None:
+    silent: Outcomes = {str(i): [None] for i in range(20)}
+    dose = DoseResponse((0.0, 1.0, 2.0), [silent] * 3, resamples=20)
+    assert (dose.reversal, dose.strength_for(0.8), fluency_breaks(dose, 0.05)) == (None, None, None)
+    # Only the base is silent: there is nothing that fluency could have fallen from.
+    spoken = outcomes(np.arange(20) < 15)
+    dose = DoseResponse((0.0, 1.0, 2.0), [silent, spoken, spoken], increasing=False, resamples=20)
+    assert fluency_breaks(dose, 0.05) is None
+    assert dose.reversal == 0.0

@@ -16,6 +16,7 @@ from valuebench_harness.reports.data import render_csv
 from valuebench_harness.reports.evidence import dose_response, evidence, margin_in_words
 from valuebench_harness.reports.levels import best_level
 from valuebench_harness.reports.markdown import render_markdown
+from valuebench_harness.reports.registry import FORMATS, render
 from valuebench_harness.reports.sections import sections
 from valuebench_harness.reports.text import render_text
 
@@ -107,3 +108,14 @@ def test_statistics_are_in_the_csv(levels: Run, folder: Path) -> None:
     assert {"harmonic", "effectiveness", "side_effects_beyond_noise", "fr_fit"} <= found
     several = render_csv(write_run(folder, Spec(repeats=3, per_value=6)))
     assert "csr_between_draws" in several
+
+
+def test_a_run_whose_choices_have_no_verdict_can_be_read_and_shown(folder: Path) -> None:
+    run = write_run(folder, Spec(levels=(1.0, 2.0), repeats=2, unscored=1.0))
+    doses = run.results.doses
+    assert doses is not None
+    assert (doses.reversal, doses.wanted) == (None, None)
+    assert "is not known, since no answer has a verdict" in dose_response(doses).lead[0]
+    assert "control success is not known: no item scored on both sides; 72 of 72 unscored" in story.verdict(run)
+    for name in FORMATS:
+        assert "nan" not in render(run, name).lower().split(), name

@@ -80,18 +80,19 @@ class Doses(Record):
         strengths: rising.
         control: control success, fitted rising.
         fluency: fluent answers, fitted falling.
-        reversal: largest fall of measured control success from a strength to a higher one.
-        wanted: strength at which control success reaches 80%.
-        breaks: strength at which fluency is five points below the unsteered model's.
+        reversal: largest fall of measured control success from a strength to a higher one; ``None`` likewise.
+        wanted: strength at which control success reaches 80%; ``None`` where nothing was scored.
+        breaks: strength at which fluency is five points below the unsteered model's; ``None`` where none of its
+            answers is scored.
         items: dilemmas behind both curves.
     """
 
     strengths: tuple[float, ...]
     control: Curve
     fluency: Curve
-    reversal: float
-    wanted: Crossing
-    breaks: Crossing
+    reversal: float | None
+    wanted: Crossing | None
+    breaks: Crossing | None
     items: int
 
 

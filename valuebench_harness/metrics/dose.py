@@ -95,17 +95,22 @@ class DoseResponse:
         )
 
     @property
-    def reversal(self) -> float:
-        """Largest fall (rise, for a falling response) of the measured rates from any strength to a higher one."""
-        best = np.fmax.accumulate(self._sign * self.raw)
-        return float(np.nanmax(best - self._sign * self.raw))
+    def reversal(self) -> float | None:
+        """Largest fall (rise, for a falling response) of the measured rates from any strength to a higher one.
 
-    def strength_for(self, level: float) -> Crossing:
-        """The least strength at which the fit reaches ``level``.
+        ``None`` where nothing was scored at any strength.
+        """
+        measured = self._sign * self.raw[~np.isnan(self.raw)]
+        return float((np.maximum.accumulate(measured) - measured).max()) if len(measured) else None
+
+    def strength_for(self, level: float) -> Crossing | None:
+        """The least strength at which the fit reaches ``level``; ``None`` where nothing was scored at any strength.
 
         The interval is that of the same reading of each resample; an end at which 2.5% of them or more never
         reach the level is ``None``.
         """
+        if np.isnan(self.fit).all():
+            return None
         estimate = self._cross(self.fit, level)
         found = np.sort([self._cross(fit, level) for fit in self._fits])
         low, high = (float(found[int(q * (len(found) - 1))]) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
@@ -136,14 +141,17 @@ class DoseResponse:
         return float(strengths[first - 1] + share * (strengths[first] - strengths[first - 1]))
 
 
-def fluency_breaks(dose: DoseResponse, margin: float) -> Crossing:
+def fluency_breaks(dose: DoseResponse, margin: float) -> Crossing | None:
     """The strength at which fluency has fallen ``margin`` below that of the first strength.
+
+    ``None`` where nothing was scored at the first strength.
 
     Args:
         dose: of fluent answers, falling, the unsteered model first.
         margin: in shares, such as 0.05.
     """
-    return dose.strength_for(float(dose.fit[0]) - margin)
+    whole = float(dose.fit[0])
+    return None if math.isnan(whole) else dose.strength_for(whole - margin)
 
 
 def _share(outcomes: Sequence[bool | None]) -> float:
