@@ -22,6 +22,11 @@ settings.register_profile("vharness", deadline=None, derandomize="CI" in os.envi
 settings.load_profile("vharness")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in a browser come last: Playwright leaves its event loop running, in whose thread no other can start."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Caches and artifacts of the tests never meet the user's."""
