@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+AGAIN = "start the same command again, with --resume where it has that option"
+"""How to go on, for errors that many commands share; commands whose work is all cached have no such option."""
+
 
 class VharnessError(Exception):
     """Base of the errors this package raises on purpose.

@@ -65,6 +65,17 @@ def test_too_many_unscored_answers_end_with_3_and_reasons(evaluate: Command) -> 
     assert done.out.strip()  # the report is shown all the same
 
 
+def test_what_cannot_be_run_leaves_no_folder_behind(vharness: Command, checkpoint: Path, own_folders: Path) -> None:
+    """A folder that nothing can finish would be listed for ever."""
+    call = ("eval", "-m", checkpoint, "--values", "power", "--tasks", "schwartz_power", "--limit", 1, "--quiet")
+    refused(vharness(*call, "-s", "role"), "needs a role")
+    assert not list((own_folders / "vharness-runs").iterdir())
+    # Answers that were made are never thrown away: here the unsteered ones.
+    refused(vharness(*call, "-s", "caa", "--strength", "3e38", "--batch-size", 1), "range of float32")
+    (kept,) = (own_folders / "vharness-runs").iterdir()
+    assert list((kept / "samples").iterdir())
+
+
 def test_a_dry_run_counts_and_leaves_nothing(evaluate: Command, own_folders: Path) -> None:
     done = evaluate("--dry-run")
     assert done.code == 0
@@ -225,7 +236,8 @@ class TestPaidJudge:
             first = evaluate(*options, "--judge-url", server.url)
         assert first.code == 0
         monkeypatch.delenv("OPENAI_API_KEY")
-        assert evaluate(*options).out == first.out
+        assert evaluate(*options, "--judge-url", server.url).out == first.out, "though the server is gone, too"
+        refused(evaluate(*options), "OPENAI_API_KEY")  # without the address OpenAI itself is asked, another judge
 
     def test_a_server_that_refuses_the_key(self, evaluate: Command) -> None:
         with ChatServer(lambda *_: Reply(status=401)).running() as server:
@@ -274,6 +286,9 @@ def test_a_dry_run_counts_what_tuning_would_ask(vharness: Command) -> None:
     assert done.code == 0
     lines = {line.split()[0]: line for line in done.out.splitlines()}
     assert "trials, at most" in lines["tuning"]
+    grid = ("--strength", "1:3")
+    tuned = vharness("eval", "-s", "caa", "--values", "power,security", "--limit", "4", "--tune", "--dry-run", *grid)
+    assert "conditions   3 (the base among them)" in tuned.out, "one strength of the grid is reported"
     assert vharness("eval", "-m", "openai:some-model", "-s", "ica", "--dry-run").out.startswith(
         "model        openai:some-model (paid calls)"
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from tests.reports.runs import Spec, write_run
 from tests.support.chat_server import ChatServer, Reply, Request
 from valuebench_harness.harness.label_sample import judged_answers
 from valuebench_harness.harness.run import Run, load_run
+from valuebench_harness.harness.settling import Trial, Tuned
+from valuebench_harness.metrics.rates import rate
 
 VALUES = ("achievement", "power", "self-direction")
 
@@ -163,15 +167,27 @@ def test_training_texts_are_rated_by_the_same_sheets(tmp_path: Path, vharness: C
         (("rescore", "run", "--judge", "grammar+grammar"), "twice"),
         (("rescore", "run", "--judge", "grammar+openai", "--judge-set", "model=x"), "say which"),
         (("rescore", ".", "--judge", "grammar"), "no run"),
+        (("rescore", "run", "--judge", "human", "--labels", "strange.csv"), "1 of 1 labelled items are not in run"),
+        (("rescore", "run", "--judge", "human", "--labels", "shows.csv"), "label shows, which no answer in run"),
+        (("rescore", "run", "--judge", "grammar", "--max-unscored", "5"), "--max-unscored is 5"),
+        (("rescore", "run", "--judge", "grammar", "--max-unscored=-1"), "--max-unscored is -1"),
+        (("rescore", "run", "--judge", "grammar", "--max-unscored", "nan"), "--max-unscored is nan"),
+        (("rescore", "run", "--judge", "openai", "--judge-url", "notaurl"), "http://localhost:8000/v1"),
+        (("rescore", "run", "--judge", "openai", "--judge-url", "localhost:8000/v1"), "must begin with http://"),
+        (("sample", "run", "--values", "power"), "--values chooses texts of a data set"),
+        (("sample", "schwartz", "--kind", "questionnaire"), "--kind chooses answers of a run"),
+        (("calibrate", "schwartz", "shows.csv", "--width", "0.2"), "--width plans labels for a rate of a run"),
     ],
 )
 def test_bad_input(run: Run, vharness: Command, arguments: tuple[str, ...], words: str) -> None:
     Path("strange.csv").write_text("id,csr\nabc,yes\n")
     Path("shows.csv").write_text("id,shows\nabc,value\n")
+    before = {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
     done = vharness("judge", *arguments)
     assert done.code == 2
     assert words in done.err
     assert len(done.lines) <= 2
+    assert {p: p.read_bytes() for p in before} == before, "the run and its report stay what they were"
 
 
 def test_raters_that_overlap_on_nothing(run: Run, vharness: Command) -> None:
@@ -195,7 +211,7 @@ def test_few_labels_are_told(run: Run, vharness: Command) -> None:
     one = label(run, sheet, "ann", only=1)
     done = vharness("judge", "calibrate", run.folder, one)
     assert done.code == 0
-    assert "1 labelled items are few" in done.out
+    assert "1 labelled item; intervals of fewer than" in done.out
 
 
 def test_rescoring_needs_no_model_and_keeps_the_old_verdicts(run: Run, vharness: Command) -> None:
@@ -218,7 +234,7 @@ def test_rescoring_by_two_judges(run: Run, vharness: Command) -> None:
     )
     assert done.code == 0
     after = load_run(run.folder)
-    assert after.info.judge.startswith("option-match/1+reference-lm/1:mini@")
+    assert after.info.judge.startswith("option-match/1+reference-lm/2:mini@")
     assert after.results.base["power"].fr.n == 24
 
 
@@ -261,3 +277,111 @@ def test_a_spent_budget_keeps_what_was_paid_for(run: Run, vharness: Command, mon
     bare = [re.sub("=== [0-9a-f]{16} ===", "", c) for c in contents if "grammatical" not in c]
     assert len(set(bare)) == len(bare), "nothing was paid for twice"
     assert load_run(run.folder).results.unscored == 0
+
+
+def scripted(request: Request, _: int) -> Reply:
+    return Reply("Label: fluent" if "grammatical" in request.content else "Label: yes")
+
+
+def chosen() -> Tuned:
+    half = rate([True, False], ["d1", "d2"])
+    trial = Trial(strength=2.0, success=half, csr=half, fr=half)
+    return Tuned(value="power", strength=2.0, rule="most", base=half, items=("d1", "d2"), grid=(trial,))
+
+
+def test_a_run_whose_numbers_are_of_an_older_form_is_judged_anew(run: Run, vharness: Command) -> None:
+    path = run.folder / "metrics.json"
+    data = json.loads(path.read_text())
+    data["pooled"] = "as it was once"
+    data["tuned"] = [chosen().model_dump(mode="json")]
+    path.write_text(json.dumps(data))
+    with ChatServer(scripted).running() as server:
+        call = ("judge", "rescore", run.folder, "--judge", "openai", "--judge-url", server.url, "--quiet")
+        assert vharness(*call).code == 0
+    results = load_run(run.folder).results
+    assert results.judge == load_run(run.folder).info.judge
+    assert results.judge.startswith("openai/1:")
+    assert results.tuned == (chosen(),), "what the answers do not tell is kept"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("metrics.json", "{", "metrics.json cannot be read"),
+        ("metrics.json", '{"tuned": [{"value": "power"}]}', "'tuned.0.strength'"),
+        ("lm_eval.json", "{", "lm_eval.json cannot be read"),
+    ],
+)
+def test_what_cannot_be_kept_is_told_before_a_call_is_paid(
+    run: Run, vharness: Command, name: str, text: str, words: str
+) -> None:
+    (run.folder / name).write_text(text)
+    with ChatServer(scripted).running() as server:
+        done = vharness("judge", "rescore", run.folder, "--judge", "openai", "--judge-url", server.url, "--quiet")
+        assert server.requests == []
+    assert done.code == 2
+    assert words in done.err
+    assert load_run(run.folder).info.judge == "grammar"
+
+
+def test_a_graph_stays_with_a_run_whose_other_numbers_are_unreadable(run: Run, vharness: Command) -> None:
+    assert vharness("report", run.folder, "--report", "causal", "--graph", "higher-order").code == 0
+    before = load_run(run.folder).results.causal
+    assert before is not None
+    path = run.folder / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "verdicts": "many"}))
+    call = ("judge", "rescore", run.folder, "--judge", "option-match", "--max-unscored", 1, "--quiet")
+    assert vharness(*call).code == 0
+    after = load_run(run.folder).results.causal
+    assert after is not None
+    assert (after.name, after.graph) == (before.name, before.graph)
+
+
+def test_one_wrong_id_among_many_is_told(run: Run, vharness: Command) -> None:
+    sheet = run.folder.parent / "sheet.csv"
+    vharness("judge", "sample", run.folder, "--n", 20, "--out", sheet)
+    ann = label(run, sheet, "ann")
+    ann.write_text(ann.read_text().replace(ann.read_text().splitlines()[1][:16], "a0000000000000000", 1))
+    done = vharness("judge", "rescore", run.folder, "--judge", "human", "--labels", ann, "--quiet")
+    assert done.code == 2
+    assert "1 of 20 labelled items are not in" in done.err
+    assert load_run(run.folder).info.judge == "grammar"
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "words"),
+    [
+        (Reply(status=400, body=b'{"error": {"code": "model_not_found", "message": "No x."}}'), 2, "does not know"),
+        (Reply(status=429, body=b'{"error": {"code": "insufficient_quota", "message": "No."}}'), 3, "for payment"),
+        (Reply(body=b"<html>hello</html>"), 3, "does not work"),
+    ],
+    ids=["unknown model", "no money", "a page"],
+)
+def test_a_server_that_cannot_judge_leaves_the_run_as_it_was(
+    run: Run, vharness: Command, reply: Reply, code: int, words: str
+) -> None:
+    before = (run.folder / "metrics.json").read_bytes()
+    with ChatServer(lambda *_: reply).running() as server:
+        done = vharness("judge", "rescore", run.folder, "--judge", "openai", "--judge-url", server.url, "--quiet")
+        assert len(server.requests) <= 4 * 16, "of 315"
+    assert (done.code, len(done.lines)) == (code, 1)
+    assert words in done.err
+    assert (run.folder / "metrics.json").read_bytes() == before
+    assert load_run(run.folder).info.judge == "grammar"
+
+
+def test_ctrl_c_names_no_option_that_the_command_does_not_have(run: Run, vharness: Command) -> None:
+    # A shell starts what runs in its background with Ctrl-C switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def script(_: Request, number: int) -> Reply:
+        if number == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+        return Reply(delay=0.02)
+
+    with ChatServer(script).running() as server:
+        call = ("judge", "rescore", run.folder, "--judge", "openai", "--judge-url", server.url, "--quiet")
+        done = vharness(*call)
+    signal.signal(signal.SIGINT, before)
+    assert done.code == 130
+    assert done.lines == ["Stopped. What was finished is kept; the same command goes on."]

@@ -133,7 +133,6 @@ def test_sampling_is_greedy_for_one_answer_and_warm_for_several() -> None:
     assert make_config().sampling_temperature == 0
     assert make_config(n_samples=3).sampling_temperature == 1
     assert make_config(n_samples=3, temperature=0.4).sampling_temperature == 0.4
-    assert make_config(n_samples=3, temperature=0).sampling_temperature == 0
 
 
 def test_a_configuration_survives_json() -> None:
@@ -182,3 +181,9 @@ def test_a_file_that_is_no_text_or_is_missing_is_named(tmp_path: Path) -> None:
         load_config(tmp_path / "binary.yaml")
     with pytest.raises(UsageError, match=r"no configuration file .*missing\.yaml"):
         load_config(tmp_path / "missing.yaml")
+
+
+def test_samples_that_would_all_be_one_answer_are_refused() -> None:
+    with pytest.raises(UsageError, match="'temperature': 3 samples an item would be one greedy answer"):
+        make_config(n_samples=3, temperature=0.0)
+    assert make_config(n_samples=1, temperature=0.0).sampling_temperature == 0

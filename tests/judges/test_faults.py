@@ -112,11 +112,12 @@ def test_every_item_is_judged_or_unscored_exactly_once(store: RunStore, cache: C
 
 
 def test_a_session_that_is_broken_off_asks_for_the_rest_only(store: RunStore, cache: Cache) -> None:
-    """The server goes away in the middle, for good."""
+    """The server goes away in the middle, and comes back for the next session."""
     paid: Counter[str] = Counter()
+    back = False
 
     def script(request: Request, number: int) -> Reply:
-        if number >= 60:
+        if number >= 60 and not back:
             return Reply(close=True)
         paid[request.content.partition("Label: fluent ")[2].split()[0]] += 1
         return Reply("Label: no")
@@ -125,17 +126,37 @@ def test_a_session_that_is_broken_off_asks_for_the_rest_only(store: RunStore, ca
         judge = OpenAIJudge(OpenAISettings(base_url=server.url, concurrency=4, max_retries=0))
         with pytest.raises(IncompleteError, match="cannot be reached"):
             session(store, cache, judge)
-    kept = store.verdicts(judge.identity)
-    assert 56 <= len(kept) <= 60
-
-    def again(request: Request, _: int) -> Reply:
-        paid[request.content.partition("Label: fluent ")[2].split()[0]] += 1
-        return Reply("Label: no")
-
-    with ChatServer(again).running() as server:
+        kept = store.verdicts(judge.identity)
+        assert 56 <= len(kept) <= 60
+        back = True
         session(store, cache, OpenAIJudge(OpenAISettings(base_url=server.url)))
     assert len(store.verdicts(judge.identity)) == ITEMS
     assert sum(n - 1 for n in paid.values()) <= 4, "what was under way when the server went is all that is asked twice"
+
+
+def test_what_another_server_said_is_not_taken_for_this_ones(store: RunStore, cache: Cache) -> None:
+    """Local servers answer to any name: neither cache nor run may hand one's verdicts to another."""
+    with ChatServer(lambda *_: Reply("yes")).running() as first, ChatServer(lambda *_: Reply("no")).running() as second:
+        for server, label in ((first, "yes"), (second, "no"), (first, "yes")):
+            judge = OpenAIJudge(OpenAISettings(base_url=server.url, model="local-model"))
+            session(store, cache, judge)
+            assert {v.label for v in store.verdicts(judge.identity).values()} == {label}
+        assert (len(first.requests), len(second.requests)) == (ITEMS, ITEMS)
+
+
+def test_a_server_that_answers_nothing_costs_little_and_can_be_mended(store: RunStore, cache: Cache) -> None:
+    mended = False
+    page = Reply(body=b"<html>hello</html>")
+    with ChatServer(lambda *_: Reply("no") if mended else page).running() as server:
+        judge = OpenAIJudge(OpenAISettings(base_url=server.url, concurrency=4))
+        with pytest.raises(IncompleteError, match="does not work"):
+            session(store, cache, judge)
+        assert len(server.requests) <= 16
+        mended = True
+        before = len(server.requests)
+        session(store, cache, OpenAIJudge(OpenAISettings(base_url=server.url)))
+        assert len(server.requests) == before + ITEMS
+    assert {v.label for v in store.verdicts(judge.identity).values()} == {"no"}
 
 
 def test_a_wrong_key_stops_at_once(store: RunStore, cache: Cache) -> None:

@@ -177,3 +177,22 @@ def test_people_as_judge(tmp_path: Path) -> None:
     assert make_judge("human", {"labels": [str(ann), str(bob)]}).identity != before
     with pytest.raises(UsageError, match="'labels' of the human judge: is missing"):
         make_judge("human")
+
+
+def check(items: list[JudgeItem], text: str, folder: Path, judge: str = "human") -> None:
+    path = str(sheet(folder, text))
+    make_judge(judge, {"labels" if judge == "human" else "human.labels": path}).check_items(items, "the run")
+
+
+def test_sheets_of_other_answers_are_refused(tmp_path: Path) -> None:
+    known = [item("Wait."), item("Swim.")]
+    first, second = (item_id(i) for i in known)
+    check(known, f"id,csr\n{first},yes\n", tmp_path)
+    check(known, f"id,csr,fr\n{first},yes,\n{second},,fluent\n", tmp_path, "option-match+human")
+    with pytest.raises(UsageError, match=r"1 of 2 labelled items are not in the run \(the first is 'abc'\)"):
+        check(known, f"id,csr\n{first},yes\nabc,no\n", tmp_path)
+    with pytest.raises(UsageError, match="1 of 1 labelled items"):
+        check(known, "id,csr\nabc,no\n", tmp_path, "option-match+human")
+    with pytest.raises(UsageError, match="label shows, which no answer in the run is asked"):
+        check(known, f"id,shows\n{first},value\n", tmp_path)
+    make_judge("grammar").check_items(known, "the run")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
+import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -87,6 +90,81 @@ def test_a_written_reply_is_read_strictly(checkpoint: Path) -> None:
     verdicts = judge_all(judge, [question("Wait."), question("Swim.", "fr")])
     assert [v.label for v in verdicts] == [None, None]
     assert all("no label" in v.reason and v.tokens > 0 for v in verdicts)
+
+
+class Fixed(HFJudge):
+    """Puts every item's question in the same words, so that its tokens can be counted."""
+
+    def prompt(self, item: JudgeItem) -> str:
+        return f"Is it safe? {item.answer}"
+
+
+def tokens(checkpoint: Path, text: str) -> int:
+    model = load(str(checkpoint))
+    return len(model.token_ids(text, special=not model.has_chat_template))
+
+
+def rendered(checkpoint: Path, text: str) -> str:
+    return load(str(checkpoint)).render([Message("user", text)])
+
+
+def shortened(checkpoint: Path, to: int, folder: Path) -> Path:
+    """The same weights and tokenizer behind a model that reads fewer tokens."""
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": to}))
+    return folder
+
+
+@pytest.mark.parametrize("room", [0, -1])
+@pytest.mark.parametrize("mode", ["likelihood", "generate"])
+def test_what_the_judge_cannot_read_whole_is_left_unscored(
+    checkpoint: Path, tmp_path: Path, mode: Literal["likelihood", "generate"], room: int
+) -> None:
+    """With the last token that fits there is a verdict, the same as of a model with more room; without it none."""
+    items = [question("Wait for the ferry, it is safer."), question("Yes.")]
+    prompt = rendered(checkpoint, f"Is it safe? {items[0].answer}")
+    if mode == "generate":
+        length = tokens(checkpoint, prompt) + 16
+    else:  # the last token of a label is only predicted
+        length = max(tokens(checkpoint, f"{prompt}Label: {label}") for label in LABELS["csr"]) - 1
+    small = shortened(checkpoint, length + room, tmp_path / "small")
+    judge = Fixed(HFSettings(model=str(small), mode=mode, certainty=0.0))
+    long, short = judge_all(judge, items)
+    expected = judge_all(Fixed(HFSettings(model=str(checkpoint), mode=mode, certainty=0.0)), items)
+    assert short == expected[1], "what fits is judged, whatever stands beside it"
+    if room == 0:
+        assert long == expected[0]
+        assert not judge._model.loaded.notes, "nothing was cut"
+    else:
+        assert long == Verdict(None, f"with its question longer than the {length - 1} tokens that the judge reads")
+
+
+def test_a_model_too_small_for_any_rubric_judges_nothing(tmp_path: Path) -> None:
+    tiny = build_checkpoint(tmp_path / "tiny", length=12)
+    for mode in ("likelihood", "generate"):
+        verdicts = judge_all(make_judge("hf", {"model": str(tiny), "mode": mode}), [question("Wait."), question("No.")])
+        assert [v.label for v in verdicts] == [None, None]
+        assert "longer than the 12 tokens" in verdicts[0].reason
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_the_reference_measures_no_answer_without_its_question(checkpoint: Path, tmp_path: Path, room: int) -> None:
+    answer, loop = "Wait for the ferry, it is safer.", "the cat " * 40
+    items = [question(answer, "fr"), question(loop, "fr"), question("", "fr"), question("Wait.", "fr")]
+    length = tokens(checkpoint, rendered(checkpoint, items[0].prompt) + answer) - 1
+    small = shortened(checkpoint, length + room, tmp_path / "small")
+    judge = ReferenceLM(ReferenceSettings(model=str(small)))
+    whole = ReferenceLM(ReferenceSettings(model=str(checkpoint)))
+    long, looping, empty, short = judge_all(judge, items)
+    expected = judge_all(whole, items)
+    assert (looping.label, empty.label) == ("broken", "broken"), "marks of degeneration need no model"
+    assert short == expected[3]
+    if room == 0:
+        assert long == expected[0]
+    else:
+        assert long == Verdict(None, f"with its question longer than the {length - 1} tokens that the judge reads")
+        assert [f.perplexity is None for f in judge.measure(items)] == [True, True, False, False]
 
 
 def test_identities_tell_weights_modes_and_rubrics_apart(checkpoint: Path, tmp_path: Path) -> None:
@@ -221,4 +299,4 @@ def test_judges_joined_share_the_questions() -> None:
     assert csr.label == ("yes" if d.favours == 0 else "no")
     assert "perplexity" in fr.reason
     assert (shows.label, shows.reason) == (None, "no part of the judge answers 'shows'")
-    assert judge.identity.startswith("option-match/1+reference-lm/1:mini@")
+    assert judge.identity.startswith("option-match/1+reference-lm/2:mini@")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -206,6 +207,159 @@ def test_a_refusal_ends_the_run_at_once(status: int, words: str) -> None:
         assert "judge-9" in str(caught.value)
 
 
+def error(status: int, message: str = "No.", code: str | None = None, kind: str | None = None, **reply: Any) -> Reply:
+    body = {"error": {"message": message, "type": kind, "code": code}}
+    return Reply(status=status, body=json.dumps(body).encode(), **reply)
+
+
+def refused(reply: Reply, kind: type[Exception], n: int = 200, **settings: Any) -> tuple[str, int]:
+    """The error of a judge whose server has one reply for all, and how often it was asked."""
+    with ChatServer(lambda *_: reply).running() as server:
+        judge = OpenAIJudge(OpenAISettings(base_url=server.url, **settings))
+        with pytest.raises(kind) as caught:
+            judge_all(judge, [item(f"answer {i}") for i in range(n)])
+        time.sleep(0.1)
+    assert str(caught.value).count("\n") == 0
+    return str(caught.value), len(server.requests)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_unknown_model_ends_the_run_at_once_whatever_the_status(status: int) -> None:
+    reply = error(status, "The model `judge-9` does not exist", "model_not_found", delay=0.05)
+    words, asked = refused(reply, UsageError, concurrency=4, model="judge-9")
+    assert asked <= 4
+    assert "does not know 'judge-9'" in words
+    assert "--judge-model" in words
+    assert "The server says: The model `judge-9` does not exist" in words
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error(429, "You exceeded your current quota", "insufficient_quota"),
+        error(429, "You exceeded your current quota", None, "insufficient_quota"),
+        error(429, "Your account is not active", "billing_not_active"),
+        error(402, "Insufficient Balance"),
+    ],
+    ids=["code", "type", "inactive", "402"],
+)
+def test_an_account_without_money_is_asked_no_second_time(reply: Reply) -> None:
+    words, asked = refused(reply, IncompleteError, concurrency=4)
+    assert asked <= 4, "neither is a request tried again nor another one made"
+    assert "asks for payment" in words
+    assert "You" in words or "Balance" in words
+
+
+def test_what_was_under_way_when_the_money_ended_is_kept() -> None:
+    def script(request: Request, _: int) -> Reply:
+        return error(429, "No quota", "insufficient_quota") if "poor" in request.content else Reply(delay=0.3)
+
+    async def collect(judge: OpenAIJudge) -> None:
+        async for index, verdict in judge.judge([item("rich"), item("poor"), *[item(f"later {i}") for i in range(50)]]):
+            found[index] = verdict
+
+    found: dict[int, Verdict] = {}
+    with ChatServer(script).running() as server:
+        with pytest.raises(IncompleteError, match="payment"):
+            asyncio.run(collect(OpenAIJudge(OpenAISettings(base_url=server.url, concurrency=2))))
+        assert len(server.requests) == 2
+    assert found[0].label == "yes", "its reply came after the refusal of the other, and is paid for"
+    assert found[1].label is None
+
+
+def test_a_rate_limit_is_no_lack_of_money() -> None:
+    def script(_: Request, number: int) -> Reply:
+        return Reply("no") if number else error(429, "Rate limit reached", "rate_limit_exceeded", headers=AGAIN_SOON)
+
+    (verdict,), server = ask(script, [item()])
+    assert (verdict.label, len(server.requests)) == ("no", 2)
+
+
+@pytest.mark.parametrize(
+    ("reply", "tries", "words"),
+    [
+        (Reply(body=b"<html>hello</html>", content_type="text/html"), 1, "it begins '<html>hello</html>'"),
+        (error(400, "Unsupported parameter: 'max_tokens'", "unsupported_parameter"), 1, "400: Unsupported parameter"),
+        (error(500, "Out of memory", headers={"Retry-After": "0.01"}), 3, "500: Out of memory"),
+        (Reply(body=b'{"error": {"message": "No endpoints found"}}'), 1, "an error: No endpoints found"),
+    ],
+    ids=["a page", "refused", "broken", "an error sent as 200"],
+)
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_server_that_answers_nothing_is_not_asked_to_the_end(
+    reply: Reply, tries: int, words: str, concurrency: int
+) -> None:
+    said, asked = refused(reply, IncompleteError, concurrency=concurrency, max_retries=2)
+    most = max(10, 3 * concurrency)
+    assert f"the first {most} requests all failed ({most} x " in said
+    assert words in said
+    assert "does not work" in said
+    assert most <= asked <= (most + concurrency) * tries
+
+
+def test_a_server_that_has_answered_once_is_asked_to_the_end() -> None:
+    verdicts, server = ask(
+        lambda _, number: error(400) if number else Reply(),
+        [item(f"answer {i}") for i in range(60)],
+        concurrency=2,
+        structured="off",
+    )
+    assert [v.label for v in verdicts].count(None) == 59
+    assert len(server.requests) == 60
+
+
+@pytest.mark.parametrize("code", ["content_filter", "context_length_exceeded"])
+def test_faults_of_the_texts_are_not_held_against_the_server(code: str) -> None:
+    verdicts, server = ask(
+        lambda *_: error(400, "This text.", code), [item(f"answer {i}") for i in range(60)], structured="off"
+    )
+    assert {(v.label, v.reason) for v in verdicts} == {(None, "the server answered 400: This text.")}
+    assert len(server.requests) == 60
+
+
+def test_a_reason_holds_the_servers_words_but_no_key_and_nothing_that_moves_a_terminal() -> None:
+    message = f"Bad\x1b[2J key {KEY}\nand \u202e" + "long " * 100
+    (verdict,), _ = ask(lambda *_: error(400, message), [item()], structured="off")
+    assert verdict.reason.startswith("the server answered 400: Bad [2J key (the key) and long long")
+    assert verdict.reason.isprintable()
+    assert KEY not in verdict.reason
+    assert len(verdict.reason) < 200
+
+
+def test_passing_faults_are_counted_as_one_whatever_numbers_the_server_adds() -> None:
+    def script(_: Request, number: int) -> Reply:
+        words = f"Limit 200000 reached in org-a1B{number}; try again in {number}.5s (req_{number}9f)"
+        return error(429, words, "rate_limit_exceeded")
+
+    verdicts, _ = ask(script, [item("a"), item("b")], max_retries=0)
+    assert verdicts[0] == verdicts[1]
+    assert verdicts[0].reason == "the server answered 429: Limit # reached in #; try again in # (#)"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"detail": "Not Found"}', ": Not Found"),
+        (b'{"error": "model requires more memory"}', ": model requires more memory"),
+        (b'"plain words"', ": plain words"),
+        (b'{"error": {"message": ["no", "text"], "code": 7}}', ""),
+        (b'{"error": null}', ""),
+        (b"[" * 100_000, ""),
+        (b"\xff\xfe", ""),
+        (b"", ""),
+    ],
+)
+def test_errors_of_other_shapes_are_read(body: bytes, words: str) -> None:
+    (verdict,), _ = ask(lambda *_: Reply(status=418, body=body), [item()])
+    assert (verdict.label, verdict.reason) == (None, f"the server answered 418{words}")
+
+
+def test_an_address_in_the_environment_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
+    with pytest.raises(UsageError, match="OPENAI_BASE_URL is no address"):
+        judge_all(OpenAIJudge(), [])
+
+
 def test_a_missing_key_is_an_error_and_a_server_of_ones_own_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(UsageError, match="OPENAI_API_KEY"):
@@ -338,10 +492,20 @@ def test_a_missing_folder_of_templates_is_an_error(tmp_path: Path) -> None:
         _ = judge.identity
 
 
-def test_identity_changes_with_the_model_and_not_with_the_server() -> None:
-    a = OpenAIJudge(OpenAISettings(model="a")).identity
-    assert a == OpenAIJudge(OpenAISettings(model="a", base_url="http://other/v1", concurrency=2)).identity
-    assert a != OpenAIJudge(OpenAISettings(model="b")).identity
+def test_the_identity_holds_model_rubrics_and_any_server_but_openais_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def identity(**settings: Any) -> str:
+        return OpenAIJudge(OpenAISettings(**{"model": "a", **settings})).identity
+
+    official = identity()
+    digest = official.rpartition(":")[2]
+    assert official == f"openai/1:a:{digest}", "what runs judged by OpenAI itself have recorded so far"
+    assert official == identity(base_url="https://api.openai.com/v1/", concurrency=2, timeout=3, max_retries=0)
+    assert official != identity(model="b")
+    own = identity(base_url="http://localhost:8000/v1")
+    assert re.fullmatch(rf"openai/1:a@[0-9a-f]{{12}}:{digest}", own)
+    assert len({official, own, identity(base_url="http://127.0.0.1:8000/v1")}) == 3
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")
+    assert identity() == own, "however the address was given"
 
 
 @pytest.mark.parametrize(
@@ -351,6 +515,9 @@ def test_identity_changes_with_the_model_and_not_with_the_server() -> None:
         ({"timeout": -1}, "timeout"),
         ({"modle": "x"}, "modle"),
         ({"api_key": KEY}, "api_key"),
+        ({"base_url": "notaurl"}, "'base_url' of the openai judge: it must begin with http:// or https://"),
+        ({"base_url": "localhost:8000/v1"}, "name a host"),
+        ({"base_url": f"http://me:{KEY}@host/v1"}, "no password"),
     ],
 )
 def test_bad_settings_are_named(settings: dict[str, Any], words: str) -> None:

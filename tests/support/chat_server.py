@@ -108,6 +108,10 @@ class ChatServer:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # the body goes out at once, not after the headers are acknowledged
 
+            def handle(self) -> None:
+                with suppress(ConnectionResetError):  # the client left in the middle
+                    super().handle()
+
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 try:

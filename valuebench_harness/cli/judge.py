@@ -53,6 +53,10 @@ def rescore(
     from valuebench_harness.reports.registry import check_format, render, write_all
 
     check_format(output)
+    if max_unscored is not None and not 0 <= max_unscored <= 1:
+        raise UsageError(
+            f"--max-unscored is {max_unscored:g}; it is a share from 0 to 1, such as 0.01 for one percent."
+        )
     settings = _settings(judge, judge_set, judge_model, judge_url, labels)
     run = judge_again(load_run(folder), judge, settings, report=Reporter(quiet=quiet))
     write_all(run)
@@ -66,8 +70,11 @@ def sample(
     n: Annotated[int, typer.Option("--n", help="Items on the sheet.")] = 100,
     out: Annotated[Path, typer.Option("--out", "-o", help="The sheet: .csv or .xlsx.")] = Path("labels.xlsx"),
     kind: Annotated[
-        str, typer.Option("--kind", help="dilemma (control success and fluency) or questionnaire (stance).")
-    ] = "dilemma",
+        str | None,
+        typer.Option(
+            "--kind", help="Of a run: dilemma (control success, fluency) or questionnaire (stance). [dilemma]"
+        ),
+    ] = None,
     values: Annotated[str | None, typer.Option("--values", help="Of a data set's texts. [all]")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the draw.")] = 0,
 ) -> None:
@@ -76,13 +83,22 @@ def sample(
     from valuebench_harness.judges.base import LABELS
     from valuebench_harness.reports.label_sheet import write_sheet
 
-    if kind not in KINDS:
+    if kind is not None and kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     if out.exists():
         raise UsageError(f"{out} is there already, perhaps with labels in it; choose another --out.")
-    of_run = _is_run(subject)
-    rows = _answers(Path(subject), kind, n, seed) if of_run else _texts(subject, values, n, seed)
-    asks: tuple[Question, ...] = KINDS[kind] if of_run else ("shows",)
+    asks: tuple[Question, ...]
+    if _is_run(subject):
+        if values is not None:
+            raise UsageError("--values chooses texts of a data set; a run's sheet holds the values that it steers.")
+        kind = kind or "dilemma"
+        rows, asks = _answers(Path(subject), kind, n, seed), KINDS[kind]
+    else:
+        if kind is not None:
+            raise UsageError(
+                f"--kind chooses answers of a run; '{subject}' is taken for a data set, rated by its texts."
+            )
+        rows, asks = _texts(subject, values, n, seed), ("shows",)
     write_sheet(rows, asks, out)
     typer.echo(f"{out}: {len(rows)} items. One copy a rater, named after the rater; to fill in:")
     for question in asks:
@@ -95,8 +111,9 @@ def calibrate(
     subject: Subject,
     labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Filled-in sheets, one a rater.")],
     width: Annotated[
-        float, typer.Option("--width", help="Of the interval for which the number of labels is planned, as a share.")
-    ] = 0.1,
+        float | None,
+        typer.Option("--width", help="Of a run: interval for which labels are planned, as a share. [0.1]"),
+    ] = None,
     output: Annotated[str, typer.Option("--format", help="text, md or json.")] = "text",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file instead.")] = None,
 ) -> None:
@@ -110,11 +127,13 @@ def calibrate(
 
     if output not in FORMATS:
         raise unknown_name("format", output, FORMATS)
-    if not 0 < width <= 1:
+    if width is not None and not 0 < width <= 1:
         raise UsageError(f"--width is {width:g}; it is a share above 0 and at most 1, such as 0.1 for ten points.")
     read = read_labels(labels)
     if _is_run(subject):
-        found = c.calibrate(load_run(subject), read, width=width)
+        found = c.calibrate(load_run(subject), read, width=c.WIDTH if width is None else width)
+    elif width is not None:
+        raise UsageError(f"--width plans labels for a rate of a run; '{subject}' is taken for a data set.")
     else:
         found = c.calibrate_texts(load_dataset(subject), read)
     text = render_calibration(found, output)

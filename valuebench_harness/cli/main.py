@@ -88,9 +88,17 @@ def main() -> None:
         sys.exit(error.exit_code)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:  # typer leaves with it on Ctrl-C, without a word
-            typer.secho("Stopped. What was finished is kept; --resume goes on.", err=True)
+            typer.secho(f"Stopped. What was finished is kept; {_how_to_go_on(sys.argv[1:])} goes on.", err=True)
         raise
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+
+
+def _how_to_go_on(words: list[str]) -> str:
+    """What a stopped command is to be started with, by the options that it has."""
+    command = typer.main.get_command(app)
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return "--resume" if any(option.name == "resume" for option in command.params) else "the same command"

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from valuebench_harness.engine.plan import Message
-from valuebench_harness.errors import IncompleteError, UsageError
+from valuebench_harness.errors import AGAIN, IncompleteError, UsageError
 from valuebench_harness.harness.remote import REMOTE
-from valuebench_harness.judges.chat import ChatClient, Fault, Reply, ServerSettings, Words
+from valuebench_harness.judges.chat import ChatClient, Reply, ServerSettings, Words
+from valuebench_harness.judges.faults import Fault
 
 if TYPE_CHECKING:
     from valuebench_harness.engine.model import SteeredModel
@@ -118,8 +119,7 @@ class ChatModel:
                 yield index, reply
         if faults:
             raise IncompleteError(
-                f"{len(faults)} of {len(rows)} requests got no answer ({faults[0]}). The others are kept; "
-                "start the same command again with --resume."
+                f"{len(faults)} of {len(rows)} requests got no answer ({faults[0]}). The others are kept; {AGAIN}."
             )
 
 

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from valuebench_harness.data.reading import read_plain_yaml
 from valuebench_harness.errors import UsageError, unknown_name
-from valuebench_harness.judges.chat import without_password
+from valuebench_harness.judges.address import checked_address
 
 MAX_STRENGTHS = 100
 """In one range: each is a whole condition, so more is a slip of the pen."""
@@ -173,8 +182,16 @@ class RunConfig(BaseModel):
 
     @field_validator("model_url")
     @classmethod
-    def _no_password(cls, url: str | None) -> str | None:
-        return without_password(url)
+    def _is_address(cls, url: str | None) -> str | None:
+        return checked_address(url)
+
+    @field_validator("temperature")
+    @classmethod
+    def _samples_differ(cls, temperature: float | None, info: ValidationInfo) -> float | None:
+        samples = info.data.get("n_samples", 1)
+        if samples > 1 and temperature == 0:
+            raise ValueError(f"{samples} samples an item would be one greedy answer; leave out one of the two")
+        return temperature
 
     @property
     def sampling_temperature(self) -> float:

@@ -79,8 +79,14 @@ def _run(
 ) -> Run:
     if plan.is_unsettled:
         plan = plan.settle(_settle(plan, store, judge, loader, resume=resume, report=report))
+    is_new = not store.exists
     info = open_run(store, plan, resume=resume)
-    return _Session(plan, store, info, report, loader, graph).run(judge)
+    try:
+        return _Session(plan, store, info, report, loader, graph).run(judge)
+    except UsageError:
+        if is_new and not store.samples():  # what was asked for does not work: there is nothing to go on with
+            store.forget()
+        raise
 
 
 def _settle(plan: Plan, store: RunStore, judge: Judge, loader: _Loader, *, resume: bool, report: Reporter) -> Settled:
@@ -197,6 +203,7 @@ class _Session:
         verdicts = self.store.verdicts(judge.identity)
         done = {at for at, verdict in verdicts.items() if final or verdict.label is not None}
         items = judge_items(list(samples.values()), documents, self.plan.family.data.system)
+        judge.check_items([item for _, item in items], str(self.store.folder))
         todo = [(key, item) for key, item in items if (key, item.asks) not in done]
         start = time.perf_counter()
         with self.store.verdicts_writer() as writer, self.report.stage("verdicts", len(todo), "verdicts") as advance:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
@@ -90,6 +91,13 @@ class RunStore:
     def documents(self) -> list[Document]:
         """All documents, in the order asked."""
         return list(read_records(self.folder / "documents.jsonl", Document))
+
+    def forget(self) -> None:
+        """Takes back a run of which nothing was answered, so that no folder is left that cannot be finished."""
+        for name in ("run.json", "conditions.jsonl", "documents.jsonl"):
+            (self.folder / name).unlink(missing_ok=True)
+        for name in ("artifacts", "samples"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def samples(self) -> dict[str, Sample]:
         """Finished samples by key."""
@@ -180,6 +188,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         IncompleteError: where the folder cannot be written.
     """
     lock = FileLock(folder / ".lock")
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -191,6 +200,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        if is_new:
+            with suppress(OSError):  # where anything was written, the folder stays
+                if [path.name for path in folder.iterdir()] == [".lock"]:
+                    (folder / ".lock").unlink()
+                folder.rmdir()
 
 
 def write_atomically(path: Path, text: str) -> None:

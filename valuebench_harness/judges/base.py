@@ -86,6 +86,18 @@ class Judge(ABC):
         """Name and all that changes its verdicts; part of the cache key."""
         return self.name
 
+    def check_items(self, items: Sequence[JudgeItem], where: str) -> None:  # noqa: ARG002 - for those that check
+        """Refuses items that the judge cannot have been meant for; most judges take any.
+
+        Args:
+            items: all that a run would have judged.
+            where: they are from, for the error.
+
+        Raises:
+            UsageError: where its labels are of other items.
+        """
+        return
+
     @abstractmethod
     def judge(self, items: Sequence[JudgeItem]) -> AsyncIterator[tuple[int, Verdict]]:
         """Yields ``(index, verdict)`` as verdicts arrive, exactly one for each item."""

@@ -6,12 +6,23 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from valuebench_harness.errors import IncompleteError, UsageError, VharnessError
+from valuebench_harness.errors import AGAIN, IncompleteError, UsageError, VharnessError
+from valuebench_harness.judges.address import OFFICIAL, address_in_use, checked_address, require_http
+from valuebench_harness.judges.faults import (
+    NO_MONEY,
+    UNKNOWN_MODEL,
+    Fault,
+    Patience,
+    read_error,
+    refusal,
+    unreadable,
+    waste_no_retry,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -40,19 +51,8 @@ class ServerSettings(BaseModel):
 
     @field_validator("base_url")
     @classmethod
-    def _no_password(cls, url: str | None) -> str | None:
-        return without_password(url)
-
-
-def without_password(url: str | None) -> str | None:
-    """An address as it is.
-
-    Raises:
-        ValueError: it holds a password.
-    """
-    if url is not None and urlsplit(url).username is not None:
-        raise ValueError("an address must hold no password, since runs record it: set OPENAI_API_KEY instead")
-    return url
+    def _is_address(cls, url: str | None) -> str | None:
+        return checked_address(url)
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,6 @@ class Reply:
     prompt_tokens: int = 0
     new_tokens: int = 0
     tokens: int = 0
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a request has no reply, all retries spent.
-
-    Attributes:
-        reason: in words.
-        status: the server's HTTP status, where it sent one.
-    """
-
-    reason: str
-    status: int | None = None
 
 
 class _Message(BaseModel):
@@ -151,6 +138,7 @@ class ChatClient:
         self._max_tokens = max_tokens
         self._calls = 0
         self._tokens = 0
+        self._patience = Patience(settings.concurrency)
 
     async def ask_all(
         self, n: int, conversation: Callable[[int], Messages], parameters: Callable[[int], Mapping[str, Any]]
@@ -164,8 +152,8 @@ class ChatClient:
 
         Raises:
             UsageError: at once, where there is no key, or the server refuses it or does not know the model.
-            IncompleteError: where the server cannot be reached, or the budget is spent; requests under way then are
-                awaited, since they are paid for.
+            IncompleteError: where the server cannot be reached, or answers none of its first requests; or where money
+                or budget are spent, and then requests under way are awaited, since they are paid for.
         """
         async with self._open() as client:
             limit, stop = asyncio.Semaphore(self.settings.concurrency), asyncio.Event()
@@ -182,10 +170,15 @@ class ChatClient:
                     self._calls += 1
                     try:
                         reply = await self._ask(client, conversation(index), parameters(index))
+                        if isinstance(reply, Reply):
+                            self._patience.answered()
+                            self._tokens += reply.tokens
+                        else:
+                            spent = spent or self._no_money(reply)
+                            self._check_patience(reply)
                     except VharnessError:
                         stop.set()
                         raise
-                    self._tokens += reply.tokens if isinstance(reply, Reply) else 0
                     return index, reply
 
             tasks = [asyncio.create_task(one(i)) for i in range(n)]
@@ -207,9 +200,24 @@ class ChatClient:
             if most is not None and count >= most:
                 return IncompleteError(
                     f"{self.words.server}: the budget of {most:,} {name} is spent. {self.words.kept} so far are kept; "
-                    f"raise max_{name} and start the same command again ('vharness eval' with --resume)."
+                    f"raise max_{name} and {AGAIN}."
                 )
         return None
+
+    def _no_money(self, fault: Fault) -> IncompleteError | None:
+        if fault.status != HTTPStatus.PAYMENT_REQUIRED and fault.code not in NO_MONEY:
+            return None
+        return IncompleteError(
+            f"{self.words.server} asks for payment ({fault.reason}). {self.words.kept} so far are kept; "
+            f"pay or raise the limit there and {AGAIN}."
+        )
+
+    def _check_patience(self, fault: Fault) -> None:
+        if self._patience.is_over(fault):
+            raise IncompleteError(
+                f"{self.words.server} does not work: {self._patience}. Nothing more is asked; "
+                f"check its address and its log, then {AGAIN}."
+            )
 
     async def _ask(self, client: AsyncOpenAI, messages: Messages, parameters: Mapping[str, Any]) -> Reply | Fault:
         import openai
@@ -222,26 +230,21 @@ class ChatClient:
                 # As they are: the client would rebuild what it is given by its types, a quarter of a request's work.
                 extra_body={"messages": list(messages), **parameters},
             )
-            body = _Body.model_validate_json(raw.content)
-        except openai.AuthenticationError as error:
-            raise UsageError(f"{server} refused the key (401). Set OPENAI_API_KEY to a valid one.") from error
-        except openai.PermissionDeniedError as error:
-            raise UsageError(f"{server} denies this key the model or the call (403).") from error
-        except openai.NotFoundError as error:
-            raise UsageError(
-                f"{server} does not know '{self.model}' (404). Name a model with {self.words.option}."
-            ) from error
         except openai.APIStatusError as error:
-            return Fault(f"the server answered {error.status_code}", error.status_code)
+            self._raise_if_final(error.status_code, error.response.content)
+            return refusal(error.status_code, error.response.content)
         except openai.APITimeoutError:
             return Fault(f"no answer within {self.settings.timeout:g} s")
         except openai.APIConnectionError as error:
             raise IncompleteError(
-                f"{server} at {client.base_url.host} cannot be reached. {self.words.kept} so far are kept; "
-                "start the same command again ('vharness eval' with --resume)."
+                f"{server} at {client.base_url.host} cannot be reached. {self.words.kept} so far are kept; {AGAIN}."
             ) from error
         except (openai.APIError, ValueError) as error:
-            return Fault(f"the server's reply cannot be read ({type(error).__name__})")
+            return Fault(f"the request cannot be made ({type(error).__name__})")
+        try:
+            body = _Body.model_validate_json(raw.content)
+        except ValueError:
+            return unreadable(raw.content)
         usage = body.usage or _Usage()
         choice = body.choices[0] if body.choices else _Choice(message=_Message())
         return Reply(
@@ -252,18 +255,37 @@ class ChatClient:
             tokens=usage.total_tokens,
         )
 
-    def _open(self) -> AsyncOpenAI:
-        from openai import AsyncOpenAI
+    def _raise_if_final(self, status: int, content: bytes) -> None:
+        """Ends the run where the server's refusal is the same for every request."""
+        server, option = self.words.server, self.words.option
+        code, message = read_error(content)
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise UsageError(f"{server} refused the key (401). Set OPENAI_API_KEY to a valid one.")
+        if status == HTTPStatus.NOT_FOUND or code == UNKNOWN_MODEL:
+            said = f" The server says: {message}" if message else ""
+            raise UsageError(
+                f"{server} does not know '{self.model}' ({status}). Name a model with {option}, or correct the "
+                f"address.{said}"
+            )
+        if status == HTTPStatus.FORBIDDEN:
+            raise UsageError(f"{server} denies this key the model or the call (403).")
 
-        key = os.environ.get("OPENAI_API_KEY")
-        base_url = self.settings.base_url or os.environ.get("OPENAI_BASE_URL")
-        if not key and not base_url:
+    def _open(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        key, address = os.environ.get("OPENAI_API_KEY"), address_in_use(self.settings.base_url)
+        try:
+            require_http(address)
+        except ValueError as error:
+            raise UsageError(f"OPENAI_BASE_URL is no address of a server: {error}.") from error
+        if not key and address == OFFICIAL:
             raise UsageError(
                 f"{self.words.server} needs a key: set OPENAI_API_KEY (or OPENAI_BASE_URL for a server of your own)."
             )
         return AsyncOpenAI(
             api_key=key or "none",
-            base_url=base_url,
+            base_url=address,
             timeout=self.settings.timeout,
             max_retries=self.settings.max_retries,
+            http_client=DefaultAsyncHttpxClient(event_hooks={"response": [waste_no_retry]}),
         )

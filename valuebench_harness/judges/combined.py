@@ -27,6 +27,11 @@ class Combined(Judge):
         """All parts'."""
         return "+".join(part.identity for part in self.parts)
 
+    def check_items(self, items: Sequence[JudgeItem], where: str) -> None:
+        """Each part's own check."""
+        for part in self.parts:
+            part.check_items(items, where)
+
     async def judge(self, items: Sequence[JudgeItem]) -> AsyncIterator[tuple[int, Verdict]]:
         """Judges part by part; errors are those of the parts."""
         shares: dict[Judge, list[int]] = defaultdict(list)

@@ -52,31 +52,40 @@ class HFJudge(LanguageModelJudge):
     def identity(self) -> str:
         """Weights, mode and rubrics."""
         how = self.settings.mode + (f">{self.settings.certainty:g}" if self.settings.mode == "likelihood" else "")
-        return f"{self.name}/1:{self.settings.model}@{self._model.fingerprint}:{how}:{self.manner}"
+        return f"{self.name}/2:{self.settings.model}@{self._model.fingerprint}:{how}:{self.manner}"
 
     async def ask(self, items: Sequence[JudgeItem]) -> AsyncGenerator[tuple[int, Verdict], None]:
-        """Judges in order, a few hundred at a time.
+        """Judges in order, a few hundred at a time; what is longer than the model reads stays unscored.
 
         Raises:
             UsageError: where the model cannot be loaded.
         """
+        judge = self._by_likelihood if self.settings.mode == "likelihood" else self._by_reply
         for start in range(0, len(items), ITEMS_AT_ONCE):
             part = items[start : start + ITEMS_AT_ONCE]
-            verdicts = self._by_likelihood(part) if self.settings.mode == "likelihood" else self._by_reply(part)
-            for offset, verdict in enumerate(verdicts):
-                yield start + offset, verdict
+            prompts = [self._rendered(item) for item in part]
+            whole = [n for n, item in enumerate(part) if self._reads(prompts[n], item)]
+            found = dict(zip(whole, judge([part[n] for n in whole], [prompts[n] for n in whole]), strict=True))
+            for n in range(len(part)):
+                yield start + n, found.get(n) or Verdict(None, self._model.too_long)
 
     def _rendered(self, item: JudgeItem) -> str:
         from valuebench_harness.engine.plan import Message
 
-        return self._model.loaded.render([Message("user", self.prompt(item))])
+        opening = OPENING if self.settings.mode == "likelihood" else ""
+        return self._model.loaded.render([Message("user", self.prompt(item))]) + opening
 
-    def _by_likelihood(self, items: Sequence[JudgeItem]) -> list[Verdict]:
+    def _reads(self, prompt: str, item: JudgeItem) -> bool:
+        """Whether the model is shown the whole rubric and answer: a verdict on half of them is none."""
+        if self.settings.mode == "generate":
+            return self._model.reads(prompt, MAX_NEW_TOKENS)
+        return all(self._model.scores(prompt, f" {label}") for label in LABELS[item.asks])
+
+    def _by_likelihood(self, items: Sequence[JudgeItem], prompts: Sequence[str]) -> list[Verdict]:
         from valuebench_harness.engine.rows import LoglikelihoodRow
 
         places = [(n, label) for n, item in enumerate(items) for label in LABELS[item.asks]]
-        contexts = [self._rendered(item) + OPENING for item in items]
-        rows = [LoglikelihoodRow(contexts[n], f" {label}", special=self._model.special) for n, label in places]
+        rows = [LoglikelihoodRow(prompts[n], f" {label}", special=self._model.special) for n, label in places]
         found = dict(self._model.loaded.loglikelihoods(rows, batch_size=self.settings.batch_size))
         scores: list[dict[str, float]] = [{} for _ in items]
         for row, (n, label) in enumerate(places):
@@ -90,13 +99,10 @@ class HFJudge(LanguageModelJudge):
             return Verdict(None, f"not sure: '{best}' has {share:.0%} of the labels' likelihood")
         return Verdict(best, f"{share:.0%} of the labels' likelihood")
 
-    def _by_reply(self, items: Sequence[JudgeItem]) -> list[Verdict]:
+    def _by_reply(self, items: Sequence[JudgeItem], prompts: Sequence[str]) -> list[Verdict]:
         from valuebench_harness.engine.rows import GenerationRow
 
-        rows = [
-            GenerationRow(self._rendered(item), max_new_tokens=MAX_NEW_TOKENS, special=self._model.special)
-            for item in items
-        ]
+        rows = [GenerationRow(prompt, max_new_tokens=MAX_NEW_TOKENS, special=self._model.special) for prompt in prompts]
         found = dict(self._model.loaded.generate(rows, batch_size=self.settings.batch_size))
         out = []
         for n, item in enumerate(items):

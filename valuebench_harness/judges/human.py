@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from valuebench_harness.errors import UsageError
 from valuebench_harness.judges.base import Judge, JudgeItem, Verdict
 from valuebench_harness.judges.labels import Labels, item_id, read_labels
 
@@ -55,6 +56,19 @@ class Human(Judge):
         """Changes with any label."""
         said = json.dumps({a: dict(sorted(items.items())) for a, items in self.labels.given.items()}, sort_keys=True)
         return f"{self.name}/1:{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+    def check_items(self, items: Sequence[JudgeItem], where: str) -> None:
+        """Refuses sheets that were drawn from something else.
+
+        Raises:
+            UsageError: they label nothing that is asked of the items, or items that are not among them.
+        """
+        if not {item.asks for item in items} & set(self.labels.given):
+            raise UsageError(
+                f"The sheets label {', '.join(self.labels.given)}, which no answer in {where} is asked: "
+                "'vharness judge sample' with the run's folder writes a sheet for its answers."
+            )
+        self.labels.check_ids({item_id(item) for item in items}, where)
 
     async def judge(self, items: Sequence[JudgeItem]) -> AsyncIterator[tuple[int, Verdict]]:
         """Looks every item up."""

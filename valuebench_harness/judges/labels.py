@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,23 @@ class Labels:
     def ids(self) -> dict[str, None]:
         """Items that were labelled for any question, in order."""
         return {item: None for found in self.given.values() for item in found}
+
+    def check_ids(self, known: Container[str], where: str) -> None:
+        """Refuses labels of items that are not known.
+
+        Args:
+            known: ids that may be labelled.
+            where: they are from, for the error.
+
+        Raises:
+            UsageError: where any item is strange.
+        """
+        strange = [name for name in self.ids if name not in known]
+        if strange:
+            raise UsageError(
+                f"{len(strange)} of {len(self.ids)} labelled items are not in {where} (the first is '{strange[0]}'): "
+                "the sheet was drawn from another run, or its id column was changed."
+            )
 
     def majority(self, asks: Question, item: str) -> str | None:
         """The label that more raters gave than any other; ``None`` for a tie or an item without labels."""

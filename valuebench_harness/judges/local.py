@@ -72,6 +72,23 @@ class LocalModel:
         return found[:16]
 
     @property
+    def too_long(self) -> str:
+        """Why an answer that cannot be shown whole is left unscored."""
+        return f"with its question longer than the {self.loaded.max_length:,} tokens that the judge reads"
+
+    def reads(self, prompt: str, new_tokens: int) -> bool:
+        """Whether a rendered prompt fits into the model whole, with room for an answer.
+
+        What does not fit would lose its beginning (:meth:`~.engine.model.SteeredModel.generate`): the rubric itself.
+        """
+        return len(self.loaded.token_ids(prompt, special=self.special)) + new_tokens <= self.loaded.max_length
+
+    def scores(self, context: str, continuation: str) -> bool:
+        """Whether a continuation can be scored after the whole of its context; its last token is only predicted."""
+        before, after = self.loaded.codec.encode_pair(context, continuation, special=self.special)
+        return len(before) + len(after) - 1 <= self.loaded.max_length
+
+    @property
     def special(self) -> bool:
         """Whether the tokenizer's own special tokens go before a rendered prompt: a chat template writes its own."""
         return not self.loaded.has_chat_template

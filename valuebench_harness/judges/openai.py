@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from valuebench_harness.judges.address import address_in_use, server_mark
 from valuebench_harness.judges.base import JudgeItem, Question, Verdict
-from valuebench_harness.judges.chat import ChatClient, Fault, Reply, ServerSettings, Words
+from valuebench_harness.judges.chat import ChatClient, Reply, ServerSettings, Words
+from valuebench_harness.judges.faults import Fault
 from valuebench_harness.judges.language_model import LanguageModelJudge
 from valuebench_harness.judges.rubrics import label_schema, parse_label
 
@@ -56,15 +58,19 @@ class OpenAIJudge(LanguageModelJudge):
 
     @property
     def identity(self) -> str:
-        """Model and rubrics; the server's address and the key are not part of it."""
-        return f"{self.name}/1:{self.settings.model}:{self.manner}"
+        """Model, rubrics and, unless it is OpenAI's own, the server; the key is no part of it.
+
+        Any server but OpenAI's may serve anything by any name, so what another server said is not this judge's.
+        """
+        mark = server_mark(address_in_use(self.settings.base_url))
+        return f"{self.name}/1:{self.settings.model}{'@' if mark else ''}{mark}:{self.manner}"
 
     async def ask(self, items: Sequence[JudgeItem]) -> AsyncGenerator[tuple[int, Verdict], None]:
         """Asks concurrently; what a server without structured output refused is asked again in plain words.
 
         Raises:
             UsageError: at once, where the server refuses the key or does not know the model.
-            IncompleteError: where the server cannot be reached, or the budget is spent.
+            IncompleteError: where the server cannot be reached or answers nothing, or money or budget are spent.
         """
         client = ChatClient(
             self.settings.model,

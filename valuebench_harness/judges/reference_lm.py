@@ -48,12 +48,13 @@ class Fluency:
     """What is measured of an answer.
 
     Attributes:
-        perplexity: a token's, under the reference, after the question; infinite for an empty answer.
+        perplexity: a token's, under the reference, after the question; infinite for an empty answer, ``None`` where
+            question and answer are longer than the reference reads.
         repetition: share of word triples that occurred before, in [0, 1].
         fault: the first mark of degeneration, in words; empty where there is none.
     """
 
-    perplexity: float
+    perplexity: float | None
     repetition: float
     fault: str
 
@@ -71,7 +72,7 @@ class ReferenceLM(Judge):
     @property
     def identity(self) -> str:
         """Weights and threshold."""
-        return f"{self.name}/1:{self.settings.model}@{self._model.fingerprint}:{self.settings.threshold:g}"
+        return f"{self.name}/2:{self.settings.model}@{self._model.fingerprint}:{self.settings.threshold:g}"
 
     async def judge(self, items: Sequence[JudgeItem]) -> AsyncIterator[tuple[int, Verdict]]:
         """Judges in order, a few hundred at a time.
@@ -90,23 +91,21 @@ class ReferenceLM(Judge):
         from valuebench_harness.engine.rows import LoglikelihoodRow
 
         model = self._model.loaded
-        said = [n for n, item in enumerate(items) if item.answer.strip()]
-        rows = [
-            LoglikelihoodRow(
-                model.render([Message("user", items[n].prompt)]), items[n].answer, special=self._model.special
-            )
-            for n in said
+        questions = [model.render([Message("user", item.prompt)]) for item in items]
+        surprise: list[float | None] = [None if item.answer.strip() else math.inf for item in items]
+        whole = [
+            n for n, item in enumerate(items) if surprise[n] is None and self._model.scores(questions[n], item.answer)
         ]
-        surprise = dict.fromkeys(range(len(items)), math.inf)
+        rows = [LoglikelihoodRow(questions[n], items[n].answer, special=self._model.special) for n in whole]
         for row, score in model.loglikelihoods(rows, batch_size=self.settings.batch_size):
-            surprise[said[row]] = -score.logprob / score.n_tokens
+            surprise[whole[row]] = -score.logprob / score.n_tokens
         return [
             Fluency(
-                perplexity=math.exp(min(surprise[n], 700.0)),
+                perplexity=None if found is None else math.exp(min(found, 700.0)),
                 repetition=repetition(item.answer),
                 fault=degenerate(item.answer),
             )
-            for n, item in enumerate(items)
+            for item, found in zip(items, surprise, strict=True)
         ]
 
     def _verdict(self, item: JudgeItem, found: Fluency) -> Verdict:
@@ -114,6 +113,8 @@ class ReferenceLM(Judge):
             return Verdict(None, "reference-lm judges fluency only; combine it: --judge option-match+reference-lm")
         if found.fault:
             return Verdict("broken", found.fault)
+        if found.perplexity is None:
+            return Verdict(None, self._model.too_long)
         words = f"perplexity {found.perplexity:.3g}, {found.repetition:.0%} of word triples repeated"
         return Verdict("fluent" if found.perplexity <= self.settings.threshold else "broken", words)
 

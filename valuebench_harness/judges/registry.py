@@ -58,7 +58,7 @@ def _settings(kind: type[S], judge: str, given: dict[str, Any]) -> S:
         return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        what = "is missing" if first["type"] == "missing" else first["msg"]
+        what = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
         raise UsageError(f"Setting '{'.'.join(map(str, first['loc']))}' of the {judge} judge: {what}.") from error
 
 

@@ -16,7 +16,8 @@ from valuebench_harness.harness.generate.records import Exchange, Step
 from valuebench_harness.harness.loops import run_to_end
 from valuebench_harness.harness.progress import Reporter
 from valuebench_harness.harness.store import ShardWriter
-from valuebench_harness.judges.chat import ChatClient, Fault, ServerSettings, Words
+from valuebench_harness.judges.chat import ChatClient, ServerSettings, Words
+from valuebench_harness.judges.faults import Fault
 
 WORDS = Words("The writing model's server", "Replies", "--judge-model")
 
