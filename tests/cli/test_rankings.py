@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.checkpoints import build_checkpoint
 
 RUN = ("--values", "security", "--limit", "4", "--quiet")
 
@@ -40,6 +41,14 @@ def test_compare_refuses(vharness: Command, runs: tuple[Path, Path], own_folders
     assert "Nothing could be compared" in other.out
 
 
+def test_compare_refuses_a_run_that_is_not_finished(vharness: Command, runs: tuple[Path, Path]) -> None:
+    """Answers that nobody judged are no failures."""
+    (runs[1] / "metrics.json").unlink()
+    done = vharness("compare", *runs)
+    assert done.code == 2
+    assert "has no metrics yet" in done.err
+
+
 def test_leaderboard_runs_methods_with_their_floor(vharness: Command, own_folders: Path) -> None:
     # So mild that the floor's answers stay whole: a floor that breaks the model does not count.
     Path("mild.yaml").write_text("strength: 0.5\n", encoding="utf-8")
@@ -54,6 +63,14 @@ def test_leaderboard_runs_methods_with_their_floor(vharness: Command, own_folder
     assert (current.code, "is current" in current.out) == (0, True)
     stale = vharness("leaderboard", "--steerers", "ica", *asked, "--check", "board/leaderboard.json")
     assert (stale.code, "method 'caa' is gone" in stale.err) == (1, True)
+
+
+def test_leaderboard_of_runs_without_verdicts(vharness: Command, tmp_path: Path, own_folders: Path) -> None:
+    """Nothing was wrong with the command: exit code 3, as of an evaluation whose answers cannot be scored."""
+    checkpoint = build_checkpoint(tmp_path / "tiny", "llama")
+    asked = ("--models", checkpoint, "--steerers", "ica", "--values", "security", "--limit", "2", "--quiet")
+    done = vharness("leaderboard", *asked)
+    assert (done.code, "No run counts" in done.err) == (3, True)
 
 
 def test_leaderboard_refuses(vharness: Command) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.support.chat_server import ChatServer, Reply, Request
+from tests.support.checkpoints import build_checkpoint
 
 FEW = ("--values", "security", "--limit", "3", "--quiet")
 
@@ -39,6 +40,17 @@ def test_fewer_pairs_and_a_rewording_model(vharness: Command, monkeypatch: pytes
     assert [kept["change"] for kept in found["kept"]] == ["plain", "pairs-5", "reworded"]
     assert json.loads(Path("here/pairs-5/caa/run.json").read_text(encoding="utf-8"))["config"]["pairs"] == 5
     assert "sk-test" not in "".join(p.read_text(encoding="utf-8") for p in Path("here").rglob("*.json*"))
+
+
+def test_answers_without_a_verdict_end_with_3(vharness: Command, tmp_path: Path) -> None:
+    """A random model's babble: nothing is known of what would stay."""
+    checkpoint = build_checkpoint(tmp_path / "tiny", "llama")
+    done = vharness(
+        "robustness", "--model", checkpoint, "--steerer", "caa", *FEW, "--changes", "upper", "--out", "here"
+    )
+    assert done.code == 3
+    assert "answers to the items as they are lack a verdict" in done.err
+    assert Path("here/robustness.json").is_file()
 
 
 def test_bad_input_is_told_in_a_line_or_two(vharness: Command) -> None:

@@ -104,12 +104,16 @@ def steering_of(*interventions: Intervention) -> Steering:
     return Steering([SteerPlan(interventions)], Columns.left_padded([[1, 2, 3]], [0], pad=0), LAYOUT)
 
 
-def test_half_precision_that_overflows_is_an_error() -> None:
+def test_states_that_overflow_are_an_error() -> None:
     steering = steering_of(Intervention("add", 1, {"vector": FrozenArray([7e4] * WIDTH)}))
     steering.apply(Target(1, "block"), torch.zeros(1, 3, WIDTH, dtype=torch.bfloat16))
     steering.check_finite()
     steering.apply(Target(1, "block"), torch.zeros(1, 3, WIDTH, dtype=torch.float16))
-    with pytest.raises(UsageError, match=r"half precision at layer 1 \(block\)"):
+    with pytest.raises(UsageError, match=r"range of float16 at layer 1 \(block\).* --dtype float32"):
+        steering.check_finite()
+    steering = steering_of(Intervention("add", 1, {"vector": FrozenArray([3e38] * WIDTH)}))
+    steering.apply(Target(1, "block"), torch.full((1, 3, WIDTH), 3e38))
+    with pytest.raises(UsageError, match=r"range of float32 at layer 1 \(block\). Lower the strength.$"):
         steering.check_finite()
 
 

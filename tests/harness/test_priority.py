@@ -148,6 +148,7 @@ class TestPlan:
             ({"steerer": "base"}, "Name a method to steer by"),
             ({"tune": True}, "the same strength"),
             ({"strength": (1.0, 2.0)}, "Give one --strength"),
+            ({"strength": (0.0,)}, "--strength 0: neither"),
             ({"values": ("security:1+power:1",)}, "one value at a time"),
             ({"steerer": "caa", "gate": "probe"}, "keep the guidance out"),
             ({"steerer": "ica"}, "comes twice"),

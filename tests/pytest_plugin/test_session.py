@@ -237,3 +237,21 @@ def test_the_command_line_goes_before_the_ini_file(project: pytest.Pytester) -> 
     assert project.runpytest_inprocess("--vharness-save=main").ret == 0
     project.runpytest_inprocess().assert_outcomes(passed=6)
     project.runpytest_inprocess("--vharness-compare=").assert_outcomes(passed=1)
+
+
+def test_a_run_without_an_exam_is_held_to_what_it_measured(pytester: pytest.Pytester) -> None:
+    write(pytester, "test_narrow", "tasks: [mini_security]\n" + STEERED)
+    pytester.makepyfile(
+        test_python="""
+        import pytest
+
+        @pytest.mark.vharness(model="mini", steerer="caa", values=["security"], tasks=["mini_security"], limit=16)
+        def test_holds(vharness_run):
+            assert vharness_run.csr["security"] > 0.5
+            assert vharness_run.exam.get("all") is None
+        """
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=4, failed=2)
+    result.stdout.fnmatch_lines(["*The run did not measure 'exam'; check its 'tasks' and its steerer.*"])
+    result.stdout.fnmatch_lines(["*The run did not measure 'side_effects'*"])

@@ -33,14 +33,16 @@ def run(
     from valuebench_harness.harness.run import Run, load_run
     from valuebench_harness.reports.comparison import render_comparison
 
-    runs: list[Run | None] = [None if path.suffix == ".json" else load_run(path) for path in (first, second)]
+    runs: list[Run | None] = [None if path.suffix == ".json" else load_run(path).finished() for path in (first, second)]
     sides = [observe(r) if r else load_baseline(p) for r, p in zip(runs, (first, second), strict=True)]
     chosen = tuple(m.strip() for m in metrics.split(",")) if metrics else None
     comparison = compare(
         sides[0], sides[1], names=(first.stem, second.stem), metrics=chosen, margin=margin, alpha=alpha
     )
     a, b = runs
-    typer.echo(render_comparison(comparison, flips(a, b) if a and b else [], output))
+    compared = {m.metric for m in comparison.metrics} - {m.metric for m in comparison.incomparable}
+    shown = [flip for flip in flips(a, b) if flip.metric in compared] if a and b else []
+    typer.echo(render_comparison(comparison, shown, output))
     if fail_on is FailOn.regression and comparison.regressed:
         raise typer.Exit(1)
     if comparison.metrics and len(comparison.incomparable) == len(comparison.metrics):

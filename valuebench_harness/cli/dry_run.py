@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ MANY_LAYERS = 1000
 def show(plan: Plan, folder: Path) -> None:
     """Prints counts of requests, tokens and judge calls."""
     repeats = plan.config.n_samples
+    trials = tuning_plan(plan, n_layers=MANY_LAYERS) if plan.config.tune else None
+    if plan.is_unsettled:  # of the strengths that are tried one is reported
+        plan = replace(plan, conditions=tuple(c for c in plan.conditions if c.level == 0))
     requests = Counter(d.kind for _, d in plan.cells)
     answers = {k: n * (1 if k == "exam" else repeats) for k, n in requests.items()}
     open_answers = sum(n for k, n in answers.items() if k != "exam")
@@ -44,8 +48,7 @@ def show(plan: Plan, folder: Path) -> None:
         typer.echo(f"  {kind:<14} {n:>8,} answers")
     typer.echo(f"tokens       {about}{tokens:,} read, at most {open_answers * plan.config.max_new_tokens:,} written")
     typer.echo(f"judge        {judge.name}, {calls:,} verdicts" + (" (paid calls)" if judge.name == "openai" else ""))
-    if plan.config.tune:
-        trials = tuning_plan(plan, n_layers=MANY_LAYERS)
+    if trials is not None:
         n = len(trials.cells) * repeats
         typer.echo(f"tuning       {len(trials.conditions) - 1} trials, at most {n:,} answers, not counted above")
     if plan.config.match_kl is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from valuebench_harness.cli import options as o
-from valuebench_harness.errors import UsageError
+from valuebench_harness.errors import IncompleteError, UsageError
 
 CHOICES = frozenset({"tune", "tune_target", "match_kl", "strength"})
 """Keys that choose a strength."""
@@ -69,7 +69,12 @@ def run(
     folders = [*(runs or []), *evaluated]
     if not folders:
         raise UsageError("Name runs, or methods to run: vharness leaderboard --steerers ica,caa,conva --models mini.")
-    leaderboard = make_leaderboard(folders)
+    try:
+        leaderboard = make_leaderboard(folders)
+    except UsageError as error:
+        if evaluated:  # nothing was wrong with the command; what was run did not give numbers that count
+            raise IncompleteError(str(error)) from error
+        raise
     if stored is not None:
         differences = stale(stored, leaderboard, tolerance=tolerance)
         for difference in differences:

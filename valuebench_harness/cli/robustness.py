@@ -72,8 +72,9 @@ def run(
 
     check_format(output)
     from_file: dict[str, Any] = load_config(config) if config else {}
+    whole = make_config(**o.merged(from_file, o.given(options)))
     plan = plan_robustness(
-        make_config(**o.merged(from_file, o.given(options))),
+        whole,
         changes=[c.strip().lower() for c in changes.split(",") if c.strip()],
         role=role or ROLE,
         sizes=parse_sizes(sizes or ""),
@@ -86,6 +87,16 @@ def run(
     files = write_robustness(found, folder)
     typer.echo(render_robustness(found, output))
     report.note(f"Runs: {folder}   report: {files['md']}")
+    usual = found.kept[0]
+    asked = usual.unsteered.n + usual.steered.n
+    if usual.unscored > whole.max_unscored * asked:
+        typer.secho(
+            f"{usual.unscored} of {asked} answers to the items as they are lack a verdict (at most "
+            f"{whole.max_unscored:.1%} are let pass). Another judge may score them: 'judge' in --config.",
+            err=True,
+            fg=typer.colors.YELLOW,
+        )
+        raise typer.Exit(3)
 
 
 def _writer(name: str | None, url: str | None, pairs: list[str] | None) -> WriterSettings | None:

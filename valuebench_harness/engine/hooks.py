@@ -97,7 +97,7 @@ def steered(model: PreTrainedModel, layout: Layout, steering: Steering, trace: T
         trace: is shown what is changed, where that is wanted.
 
     Raises:
-        UsageError: a steered state left the range of half precision.
+        UsageError: a steered state left the range of its dtype.
     """
     if not steering.targets:
         yield

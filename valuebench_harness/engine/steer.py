@@ -49,7 +49,7 @@ def steer(
 
     Raises:
         UsageError: the plan does not fit the model; a phrase is not in a prompt; a steered
-            state left the range of half precision.
+            state left the range of its dtype.
     """
     if isinstance(model, SteeredModel):
         module, layout, tokenizer = model.model, model.layout, tokenizer or model.tokenizer

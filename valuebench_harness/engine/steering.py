@@ -179,7 +179,7 @@ class Steering:
             target: [_Group(kind(name), rows, columns) for (_, name), rows in sorted(by_turn.items(), key=_turn)]
             for target, by_turn in members.items()
         }
-        self._nonfinite: dict[Target, Tensor] = {}
+        self._nonfinite: dict[Target, tuple[torch.dtype, Tensor]] = {}
 
     @property
     def targets(self) -> list[Target]:
@@ -199,22 +199,25 @@ class Steering:
         flat = states.reshape(-1, states.shape[-1])
         for group in self._groups[target]:
             flat, steered = group.apply(flat, self.window)
-            if steered is not None and states.dtype in (torch.float16, torch.bfloat16):
+            if steered is not None:
                 bad = ~torch.isfinite(steered).all()
-                self._nonfinite[target] = self._nonfinite[target] | bad if target in self._nonfinite else bad
+                before = self._nonfinite.get(target)
+                self._nonfinite[target] = states.dtype, bad if before is None else before[1] | bad
         return flat.reshape(states.shape)
 
     def check_finite(self) -> None:
-        """Reads, once a batch, whether half precision was left.
+        """Reads, once a batch, whether the range of the states' dtype was left.
 
         Raises:
             UsageError: a steered state is infinite or not a number.
         """
-        for (layer, site), bad in self._nonfinite.items():
+        for (layer, site), (dtype, bad) in self._nonfinite.items():
             if bool(bad):
+                half = dtype in (torch.float16, torch.bfloat16)
+                instead = ", or load the model with --dtype float32 or bfloat16" if half else ""
                 raise UsageError(
-                    f"Steering left the range of half precision at layer {layer} ({site}). "
-                    "Lower the strength, or load the model with --dtype float32 or bfloat16."
+                    f"Steering left the range of {str(dtype).removeprefix('torch.')} at layer {layer} ({site}). "
+                    f"Lower the strength{instead}."
                 )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from valuebench_harness.engine.rows import Generation, GenerationRow, LoglikelihoodRow
+from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.chat_model import FINISHES, LETTER_TOKENS, ChatModel, ChatRow, parse_letter
 from valuebench_harness.harness.own_code import told
 from valuebench_harness.harness.records import Sample
@@ -145,6 +147,11 @@ def _exam(
         scores[n][index - first[n]] = scored.logprob
         if len(scores[n]) == len(asks[n].document.options):
             logprobs = [scores[n][i] for i in range(len(scores[n]))]
+            if not all(map(isfinite, logprobs)):
+                raise UsageError(
+                    f"The model gives the letters of '{asks[n].document.id}' no finite log-likelihood under "
+                    f"'{asks[n].condition.id}': its states left the range of their dtype. Lower the strength."
+                )
             yield (
                 asks[n].key,
                 {"choice": max(range(len(logprobs)), key=logprobs.__getitem__), "choice_logprobs": logprobs},

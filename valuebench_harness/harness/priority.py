@@ -215,6 +215,8 @@ def check_comparable(config: RunConfig, steerer: Steerer[Any]) -> None:
         )
     if config.strength is not None and len(config.strength) != 1:
         raise UsageError(f"Give one --strength: all cells are compared at it (got {len(config.strength)}).")
+    if config.strength == (0.0,):
+        raise UsageError("--strength 0: neither the method nor a prompt before it acts then. Give a strength above 0.")
     if (config.gate or NO_GATE).lower() != NO_GATE and steerer.default_gate == NO_GATE:
         raise UsageError(
             f"--gate {config.gate}: '{steerer.name}' has no gate of its own, so this one would keep the guidance out "

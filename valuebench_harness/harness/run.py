@@ -63,12 +63,7 @@ class Run:
         Raises:
             UsageError: where the run has none yet, or they are not readable.
         """
-        path = self.folder / "metrics.json"
-        if not path.is_file():
-            raise UsageError(
-                f"{self.folder} has no metrics yet: its status is '{self.info.status}'. "
-                "Finish it with the same 'vharness eval' command and --resume."
-            )
+        path = self.finished().folder / "metrics.json"
         try:
             return Results.model_validate_json(path.read_text(encoding="utf-8"))
         except ValidationError as error:
@@ -77,6 +72,19 @@ class Run:
                 f"{path} cannot be read: '{'.'.join(map(str, first['loc']))}': {first['msg']}. "
                 "The same 'vharness eval' command writes it again."
             ) from error
+
+    def finished(self) -> Run:
+        """The run itself.
+
+        Raises:
+            UsageError: where it has no numbers yet.
+        """
+        if not (self.folder / "metrics.json").is_file():
+            raise UsageError(
+                f"{self.folder} has no metrics yet: its status is '{self.info.status}'. "
+                "Finish it with the same 'vharness eval' command and --resume."
+            )
+        return self
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
 from itertools import islice
 from math import isnan, sqrt
 from typing import TYPE_CHECKING, Any
 
-from valuebench_harness.errors import unknown_name
+from valuebench_harness.errors import UsageError, unknown_name
 from valuebench_harness.harness.results import ConditionResult, Effect
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.metrics.ids import METRICS
@@ -68,22 +68,18 @@ class Measured(float):
         return f"{rate.estimate:.3f} [{rate.low:.3f}, {rate.high:.3f}], n {rate.n}, {rate.unscored} unscored"
 
 
-class ByValue(Mapping[str, Measured]):
+class ByValue(dict[str, Measured]):
     """A metric by value steered, and of all together under ``all``."""
 
     def __init__(self, metric: str, found: dict[str, Measured]) -> None:
-        self._metric, self._found = metric, found
+        super().__init__(found)
+        self._metric = metric
 
-    def __getitem__(self, value: str) -> Measured:
-        if value not in self._found:
-            raise unknown_name(f"value of {self._metric}", value, self._found)
-        return self._found[value]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+    def __missing__(self, value: str) -> Measured:
+        """Says what there is instead."""
+        if not self:
+            raise UsageError(f"The run did not measure '{self._metric}'; check its 'tasks' and its steerer.")
+        raise unknown_name(f"value of {self._metric}", value, self)
 
 
 class MeasuredRun:
