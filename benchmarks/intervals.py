@@ -56,8 +56,7 @@ def main() -> None:
     print("Coverage of the rate that people would give, 100 labels (95% wanted)")
     for judge in sim.JUDGES:
         corrected, naive = sim.coverage_of_corrected_rates(judge, trials)
-        errors = f"{judge.false_yes:.0%} false yes, {judge.false_no:.0%} false no"
-        line(f"rate {judge.truth}, {judge.answers} answers, judge with {errors}", corrected)
+        line(str(judge), corrected)
         line("    naive: the judge alone", naive)
     print(
         f"Coverage of the oracle's truth by {oracle.DRAWN} questions a value, judged by option-match, {trials} of each"

@@ -60,7 +60,7 @@ def judge_section(calibration: Calibration) -> Section:
     """ConVA's Table 15: judge against the raters' majority, a question a column."""
     columns = [Column("", right=False)]
     for q in calibration.questions:
-        columns += [Column(TITLES[q.asks]), Column("95%")]
+        columns += [Column(TITLES[q.asks]), Column("95%", beside=True)]
     rows = [_row("agreement", [_rate(q.judge.accuracy) for q in calibration.questions])]
     for what in ("precision", "recall", "f1"):
         rows.append(_row(what if what != "f1" else "F1", [_class(q, what) for q in calibration.questions]))
@@ -85,7 +85,7 @@ def confusion_section(q: QuestionCalibration) -> Section:
         Column("people \\ judge", right=False),
         *(Column(label) for label in labels),
         Column("unscored"),
-        *(Column(name) for name in ("precision", "95%", "recall", "95%", "F1", "95%")),
+        *(c for name in ("precision", "recall", "F1") for c in (Column(name), Column("95%", beside=True))),
     )
     rows = []
     for label, counts in zip(labels, q.judge.matrix, strict=True):
@@ -99,7 +99,7 @@ def raters_section(calibration: Calibration) -> Section:
     """Agreement between raters."""
     columns = (
         Column("between raters", right=False),
-        *(c for q in calibration.questions for c in (Column(TITLES[q.asks]), Column("95%"))),
+        *(c for q in calibration.questions for c in (Column(TITLES[q.asks]), Column("95%", beside=True))),
     )
     found = calibration.questions
     rows = [
@@ -114,25 +114,35 @@ def raters_section(calibration: Calibration) -> Section:
         "raters",
         "Raters against each other",
         table=Table(columns, tuple(rows)),
-        remarks=("- is undefined: no shared items, one label only, or an interval where all agree.",),
+        remarks=(
+            "- is undefined: no shared items, one label only, or an interval where raters agree, or differ, "
+            "alike on all items.",
+        ),
     )
 
 
 def user_study_section(calibration: Calibration) -> Section:
-    """ConVA's Table 4: each rater's rates over what the rater labelled."""
+    """ConVA's Table 4: each rater's rates over what the rater labelled, a group three columns."""
     found = [q for q in calibration.questions if q.rates]
-    groups = [r.group for r in found[0].rates]
     rows = [
-        cells(one_line(rater, 24), TITLES[q.asks], *(percent(r.raters[rater].estimate, sign=False) for r in q.rates))
+        cells(
+            one_line(rater, 24),
+            TITLES[q.asks],
+            *(text for r in q.rates for text in _share(r.raters[rater])),
+        )
         for rater in calibration.raters
         for q in found
     ]
     columns = (
         Column("rater", right=False),
         Column("", right=False),
-        *(Column(one_line(group, 24)) for group in groups),
+        *(
+            c
+            for r in found[0].rates
+            for c in (Column(one_line(r.group, 24)), Column("95%", beside=True), Column("n", beside=True))
+        ),
     )
-    return Section("study", "By rater (%)", table=Table(columns, tuple(rows), foldable=True))
+    return Section("study", "By rater (%)", table=Table(columns, tuple(rows)))
 
 
 def rates_section(q: QuestionCalibration, calibration: Calibration) -> Section:
@@ -141,9 +151,9 @@ def rates_section(q: QuestionCalibration, calibration: Calibration) -> Section:
         Column("answers of", right=False),
         Column("judge"),
         Column("corrected"),
-        Column("95%"),
+        Column("95%", beside=True),
         Column("change", full="corrected change against the base, points"),
-        Column("95%"),
+        Column("95%", beside=True),
         Column("bias", full="judge minus people, points", spare=2),
         Column("labels"),
         Column("answers", spare=1),
@@ -199,6 +209,10 @@ def _rate(found: Rate) -> tuple[str, str]:
     if found.estimate is None:
         return NONE, NONE
     return f"{found.estimate:.4f}", rate_interval(found)
+
+
+def _share(found: Rate) -> tuple[str, str, str]:
+    return percent(found.estimate, sign=False), rate_interval(found), str(found.n)
 
 
 def _estimate(found: Estimate) -> tuple[str, str]:

@@ -21,7 +21,7 @@ def effect_cell(effect: Effect | None, *, drawn: bool = False) -> Cell:
     if effect is None:
         return Cell(NONE)
     before, after = effect.before.estimate, effect.after.estimate
-    note = change_in_words(effect.change)
+    note = change_in_words(effect.change, effect.before, effect.after)
     return Cell(arrow(before, after), note=note, span=_span(effect.after, before) if drawn else None)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from valuebench_harness.harness.result_statistics import FLUENCY_MARGIN, WANTED, Doses, Statistics
 from valuebench_harness.harness.results import ConditionResult
 from valuebench_harness.metrics.dose import Crossing
 from valuebench_harness.metrics.equivalence import Margin
+from valuebench_harness.metrics.matrix import Pair
+from valuebench_harness.metrics.paired import Change
+from valuebench_harness.metrics.rates import Rate
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.levels import Level
-from valuebench_harness.reports.numbers import NONE, percent, points
+from valuebench_harness.reports.numbers import NO_ITEM, NONE, counted, percent, points
 from valuebench_harness.reports.table import Cell, Column, Section, Table, cells
 
 
@@ -23,36 +26,44 @@ def evidence(level: Level) -> Section:
     )
 
 
-def dose_response(doses: Doses) -> Section:
-    """Control and fluency over strengths, as measured and as fitted."""
+def dose_response(doses: Doses, found: Sequence[Level]) -> Section:
+    """Control and fluency over strengths, as measured and as fitted.
+
+    Args:
+        doses: the curves.
+        found: the strengths of the run, for the numbers of answers.
+    """
     columns = (
         Column("strength"),
-        Column("CSR"),
-        Column("monotone", full="CSR, monotone fit"),
-        Column("95%"),
-        Column("FR"),
-        Column("monotone", full="FR, monotone fit"),
-        Column("95%"),
+        *(
+            Column(title, full=full, beside=title != rate)
+            for rate in ("CSR", "FR")
+            for title, full in (
+                (rate, ""),
+                ("monotone", f"{rate}, monotone fit"),
+                ("95%", f"{rate}, 95% interval"),
+                ("n", f"{rate}, n"),
+            )
+        ),
     )
+    scored = _scored(doses, found)
     rows = [
         (
             Cell(f"{strength:g}"),
             *(
                 Cell(text)
-                for curve in (doses.control, doses.fluency)
+                for curve, rates in zip((doses.control, doses.fluency), scored, strict=True)
                 for text in (
                     percent(curve.raw[n], sign=False),
                     percent(curve.fit[n], sign=False),
                     _range(curve.low[n], curve.high[n]),
+                    str(rates[n].n),
                 )
             ),
         )
         for n, strength in enumerate(doses.strengths)
     ]
-    lead = [
-        f"Control success of {percent(WANTED)} {_crossing(doses.wanted, 'is reached at strength')}; fluency "
-        f"{_crossing(doses.breaks, f'is {points(FLUENCY_MARGIN).lstrip(chr(43))} points below the base at strength')}."
-    ]
+    lead = [f"{_wanted(doses.wanted)}; {_breaks(doses)}.", *_unscored(scored[0])]
     if doses.reversal is not None and doses.reversal > FLUENCY_MARGIN:
         lead.append(
             f"More is not better throughout: measured control success falls by {points(doses.reversal).lstrip('+')} "
@@ -63,17 +74,26 @@ def dose_response(doses: Doses) -> Section:
         "Dose and response, all values pooled (%)",
         lead=tuple(lead),
         table=Table(columns, tuple(rows)),
-        remarks=(f"Isotonic regression; intervals resample {doses.items} dilemmas. Strength 0 is the base.",),
+        remarks=(
+            f"Isotonic regression; intervals resample {counted(doses.items, 'dilemma')}. Strength 0 is the base.",
+        ),
     )
 
 
-def margin_in_words(margin: Margin | None) -> str:
-    """``not worse by 5 points or more (p = 0.01)``, or that this is not shown; empty where nothing was compared."""
+def margin_in_words(margin: Margin | None, change: Change) -> str:
+    """``a loss of 5 points or more is ruled out``, is not, or is shown; empty where nothing was compared.
+
+    Args:
+        margin: the test.
+        change: that was tested.
+    """
     if margin is None or margin.p is None:
         return ""
-    size = points(margin.margin).lstrip("+")
+    size = f"{100 * margin.margin:g}"
     if margin.shown:
         return f"a loss of {size} points or more is ruled out"
+    if change.high is not None and change.high <= -margin.margin:
+        return f"a loss of {size} points or more is shown"
     return f"a loss of {size} points or more is not ruled out"
 
 
@@ -91,16 +111,14 @@ def _rows(level: Level) -> Iterator[tuple[Cell, ...]]:
 
 
 def _control(level: Level, found: Statistics) -> Iterator[tuple[Cell, ...]]:
-    steered = [one_line(r.condition.value or "", 24) for r in level.conditions]
     if level.pooled.csr and level.pooled.csr.change.detectable is not None:
         size = points(level.pooled.csr.change.detectable).lstrip("+")
         yield cells("detectable", f"a change of control success of {size} points would be shown in 80% of such runs")
-    if len(steered) > 1:
-        still = [v for v in steered if v not in found.moved]
-        names = f"; not shown: {', '.join(still)}" if still and found.moved else ""
-        yield cells(
-            "values moved", f"{len(found.moved)} of {len(steered)} the way aimed at, after Holm's correction{names}"
-        )
+    aimed = [(r.condition.value or "", value) for r in level.conditions for value in r.condition.targets]
+    if len(aimed) > 1:
+        yield cells("values moved", _values_moved(level, aimed, found.moved))
+    elif level.pooled.csr and level.pooled.csr.change.estimate is None:
+        yield cells("value moved", f"not known: {NO_ITEM}")
     gain = found.effectiveness
     if gain and gain.estimate is not None:
         interval = f", 95% interval {gain.low:.2f} to {gain.high:.2f}" if gain.low is not None else ""
@@ -114,15 +132,38 @@ def _control(level: Level, found: Statistics) -> Iterator[tuple[Cell, ...]]:
         yield cells("between seeds", text)
 
 
+def _values_moved(level: Level, aimed: Sequence[Pair], moved: Sequence[Pair]) -> str:
+    changes = {(r.condition.value or "", value): c for r in level.conditions for value, c in r.side_effects.items()}
+    known = [p for p in aimed if p in changes and changes[p].estimate is not None]
+    if not known:
+        return f"not known: {NO_ITEM}"
+    still = [_name(p, aimed) for p in known if p not in moved] if moved else []
+    unknown = [_name(p, aimed) for p in aimed if p not in known]
+    return "".join(
+        (
+            f"{len(moved)} of {len(aimed)} the way aimed at, after Holm's correction",
+            f"; not shown: {', '.join(still)}" if still else "",
+            f"; not known: {', '.join(unknown)}" if unknown else "",
+        )
+    )
+
+
+def _name(pair: Pair, aimed: Sequence[Pair]) -> str:
+    """A value aimed at; with what it was steered together with where several such steerings aim at it."""
+    steered, value = pair
+    alone = sum(other == value for _, other in aimed) == 1
+    return one_line(value, 24) if alone else f"{one_line(value, 24)} by {one_line(steered, 48)}"
+
+
 def _exam(pooled: ConditionResult, found: Statistics) -> str:
     assert pooled.exam is not None
-    text = margin_in_words(found.exam) or "nothing compared"
+    text = margin_in_words(found.exam, pooled.exam.gated.change) or "nothing compared"
     if pooled.exam.gated.change.detectable is not None and not pooled.exam.gated.change.shown:
         size = points(pooled.exam.gated.change.detectable).lstrip("+")
         text += f"; no change shown, {size} points would be in 80% of such runs"
     if found.exam_subjects:
         safe = [name for name, margin in found.exam_subjects.items() if margin.shown]
-        text += f"; by subject for {len(safe)} of {len(found.exam_subjects)} (Holm)"
+        text += f"; ruled out in {len(safe)} of {counted(len(found.exam_subjects), 'subject')} (Holm)"
     return text
 
 
@@ -144,13 +185,49 @@ def _circle(found: Statistics) -> str:
     )
 
 
-def _crossing(crossing: Crossing | None, verb: str) -> str:
+def _wanted(crossing: Crossing | None) -> str:
+    control = f"Control success of {percent(WANTED)}"
     if crossing is None:
-        return "is not known, since no answer has a verdict"
+        return f"{control} is not known, since no answer has a verdict"
     if crossing.estimate is None:
-        return "is not reached" if crossing.level == WANTED else "does not break"
+        return f"{control} is not reached"
+    place = f"at strength {crossing.estimate:.2g}" if crossing.estimate > 0 else "without steering"
+    return f"{control} is reached {place} ({_strengths(crossing)})"
+
+
+def _breaks(doses: Doses) -> str:
+    crossing, size = doses.breaks, points(FLUENCY_MARGIN).lstrip("+")
+    if crossing is None:
+        return "fluency is not known without steering, so neither is where it breaks"
+    if crossing.estimate is not None:
+        return f"fluency is {size} points below the base at strength {crossing.estimate:.2g} ({_strengths(crossing)})"
+    if crossing.level <= 0:
+        return f"fluency is {percent(doses.fluency.raw[0])} without steering, so it has no {size} points to lose"
+    return f"fluency does not fall {size} points below the base"
+
+
+def _strengths(crossing: Crossing) -> str:
     high = f"{crossing.high:.2g}" if crossing.high is not None else "beyond those run"
-    return f"{verb} {crossing.estimate:.2g} (95% interval {crossing.low:.2g} to {high})"
+    return f"95% interval {crossing.low:.2g} to {high}"
+
+
+def _scored(doses: Doses, found: Sequence[Level]) -> tuple[list[Rate], list[Rate]]:
+    """The rates of control and of fluency at each strength of the curves."""
+    alike = {level.strengths[0]: level.pooled for level in found if len(level.strengths) == 1}
+    steered = [alike[s] for s in doses.strengths[1:]]
+    effects = [(r.csr, r.fr) for r in steered if r.csr and r.fr]
+    first = effects[0]
+    control, fluency = ([e[k].after for e in effects] for k in range(2))
+    return [first[0].before, *control], [first[1].before, *fluency]
+
+
+def _unscored(rates: Sequence[Rate]) -> Iterator[str]:
+    """How many answers the curve of control rests on, where that is not all of them."""
+    least, most = min(rate.n for rate in rates), max(rate.n for rate in rates)
+    if most and any(rate.unscored for rate in rates):
+        asked = max(rate.n + rate.unscored for rate in rates)
+        share = str(most) if least == most else f"{least} to {most}"
+        yield f"Of {counted(asked, 'answer')} a strength {share} have a verdict on control."
 
 
 def _range(low: float | None, high: float | None) -> str:

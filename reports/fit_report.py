@@ -11,7 +11,7 @@ from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.reports.clean import clean
 from valuebench_harness.reports.fit_figures import pictures
 from valuebench_harness.reports.fit_sections import fit_sections, headline, setting
-from valuebench_harness.reports.numbers import percent, ranges, seconds
+from valuebench_harness.reports.numbers import counted, percent, ranges, seconds
 from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.pictures import Picture
 
@@ -76,7 +76,7 @@ def _tiles(study: FitStudy) -> list[tuple[str, str, str]]:
         ("Best layer's accuracy", percent(min(best)), f"the lowest value; the highest {percent(max(best))}"),
         ("Steered layers", ranges(layers) or "none", spread),
         ("Training pairs", f"{min(v.n_pairs for v in study.values)}", "a value, at least"),
-        ("Time to fit", seconds(total), f"{len(study.values)} values"),
+        ("Time to fit", seconds(total), counted(len(study.values), "value")),
     ]
 
 

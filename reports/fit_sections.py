@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from valuebench_harness.harness.fit_study.records import FitStudy, ValueFit, Words
 from valuebench_harness.metrics.rates import Rate
 from valuebench_harness.reports.clean import one_line
-from valuebench_harness.reports.numbers import percent, rate_interval, seconds
+from valuebench_harness.reports.numbers import counted, percent, rate_interval, seconds
 from valuebench_harness.reports.table import Cell, Column, Section, Table, cells
 
 MOST_LAYERS = 16
@@ -80,7 +80,7 @@ def _accuracy(study: FitStudy) -> Section:
 
 
 def _accuracy_note(rate: Rate, own: float | None) -> str:
-    text = f"95% interval {rate_interval(rate)}, {rate.n} texts"
+    text = f"95% interval {rate_interval(rate)}, {counted(rate.n, 'text')}"
     return text if own is None else f"{text}; the method's own: {percent(own)}"
 
 
@@ -201,7 +201,7 @@ def _runs(study: FitStudy) -> Section:
     columns += [Column(f"{one_line(run.name, 40)}\n{what}") for run in study.runs for what in ("CSR", "FR")]
     rows = [_run_row(study, value) for value in study.values]
     remarks = [
-        f"{one_line(run.name, 60)}: {run.answers:,} answers"
+        f"{one_line(run.name, 60)}: {counted(run.answers, 'answer')}"
         + (f" in {seconds(run.seconds)}" if run.seconds else ", from the cache")
         for run in study.runs
         if run.answers
@@ -216,4 +216,6 @@ def _run_row(study: FitStudy, value: ValueFit) -> tuple[Cell, ...]:
 
 def _rate_cell(rate: Rate) -> Cell:
     unscored = f", {rate.unscored} unscored" if rate.unscored else ""
-    return Cell(f"{percent(rate.estimate, sign=False)} [{rate_interval(rate)}]", note=f"{rate.n} answers{unscored}")
+    return Cell(
+        f"{percent(rate.estimate, sign=False)} [{rate_interval(rate)}]", note=f"{counted(rate.n, 'answer')}{unscored}"
+    )

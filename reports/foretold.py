@@ -11,7 +11,7 @@ from valuebench_harness.metrics.paired import Change
 from valuebench_harness.reports.cells import change_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.levels import Level
-from valuebench_harness.reports.numbers import NONE, p_text, percent, points
+from valuebench_harness.reports.numbers import NONE, counted, p_text, percent, points
 from valuebench_harness.reports.table import Cell, Column, Section, Table, cells
 
 NAME_LENGTH = 24
@@ -50,6 +50,7 @@ def _by_steered(causal: CausalReport, found: SideEffects, place: str) -> Section
     if total:
         rows.append((*cells("all", ""), *_shares([o for c in counted for o in c.others]), Cell("")))
     graph = causal.graph
+    measured = found.tests > 0 or any(_estimate(c) is not None for c in found.conditions)
     name = one_line(causal.name, 40)
     return Section(
         f"causal-{found.level}",
@@ -60,16 +61,19 @@ def _by_steered(causal: CausalReport, found: SideEffects, place: str) -> Section
             "value steered.",
             *_frequencies(found.frequencies),
         ),
-        Table(columns, tuple(rows), total=total),
+        Table(columns, tuple(rows), total=total) if measured else None,
         tuple(_remarks(causal, found)),
     )
 
 
 def _own(condition: SteeredValue) -> Cell:
-    change = condition.change
-    if change is None or change.estimate is None:
-        return Cell(NONE)
-    return Cell(points(change.estimate), "" if condition.moved else "unclear", note=change_cell(change).note)
+    note = change_cell(condition.change).note
+    known = _estimate(condition) is not None
+    return Cell(points(_estimate(condition)), "unclear" if known and not condition.moved else "", note=note)
+
+
+def _estimate(condition: SteeredValue) -> float | None:
+    return condition.change.estimate if condition.change else None
 
 
 def _shares(others: Sequence[OtherValue]) -> tuple[Cell, Cell]:
@@ -98,7 +102,8 @@ def _frequencies(found: Frequencies | None) -> Iterator[str]:
         return
     yield (
         f"Expected values moved in {_interval(found.expected)} of cases, unexpected ones in "
-        f"{_interval(found.unexpected)} (means over {found.expected.n} and {found.unexpected.n} values steered)."
+        f"{_interval(found.unexpected)} (means over {found.expected.n} and "
+        f"{counted(found.unexpected.n, 'value')} steered)."
     )
     if found.permutation_p is not None:
         p = p_text(found.permutation_p)
@@ -109,27 +114,46 @@ def _frequencies(found: Frequencies | None) -> Iterator[str]:
 
 
 def _remarks(causal: CausalReport, found: SideEffects) -> Iterator[str]:
+    marks = []
+    if found.tests:
+        family = "the one change" if found.tests == 1 else f"the {found.tests} changes"
+        marks.append(f"Moved: the change stands after Holm's correction over {family} beside the values steered.")
+    if any(o.other_way for c in found.conditions for o in c.others):
+        marks.append("! against the direction foretold.")
+    if any(c.of("missed") for c in found.conditions):
+        marks.append(
+            "Missed: foretold and not shown to move; in brackets the change that 80% of such samples would have shown, "
+            "so that a miss says no more than that the change is probably smaller."
+        )
+    if marks:
+        yield " ".join(marks)
     missed = [o.detectable for c in found.conditions if c.moved for o in c.of("missed") if o.detectable is not None]
-    yield (
-        f"Moved: the change stands after Holm's correction over the {found.tests} changes beside the values steered. "
-        + ("! against the direction foretold. " if any(o.other_way for c in found.conditions for o in c.others) else "")
-        + "Missed: foretold and not shown to move; in brackets the change that 80% of such samples would have shown, "
-        "so that a miss says no more than that the change is probably smaller."
-    )
     if missed:
         sizes = f"{_size(min(missed))} to {_size(max(missed))}" if len(missed) > 1 else _size(missed[0])
         yield f"What would have been shown of the {len(missed)} missed: {sizes} points."
-    still = [one_line(c.value, NAME_LENGTH) for c in found.conditions if not c.moved]
-    if still:
-        yield f"~ not shown to move itself, and left out of the totals: {', '.join(still)}."
+    yield from _uncounted(found)
     if found.unscored:
-        yield f"{found.unscored} items are left out of these changes, since one side has no verdict."
+        verb = "is" if found.unscored == 1 else "are"
+        yield f"{counted(found.unscored, 'item')} {verb} left out of these changes, since one side has no verdict."
     yield from _absent(causal, found)
+
+
+def _uncounted(found: SideEffects) -> Iterator[str]:
+    """The values steered that the totals leave out, and why."""
+    still = [c for c in found.conditions if not c.moved]
+    for known, why in (
+        (True, "~ not shown to move itself"),
+        (False, "Not measured, since no item of its own is scored both without and with steering"),
+    ):
+        names = [one_line(c.value, NAME_LENGTH) for c in still if (_estimate(c) is not None) is known]
+        if names and (known or len(names) < len(found.conditions)):
+            yield f"{why}, and left out of the totals: {', '.join(names)}."
 
 
 def _absent(causal: CausalReport, found: SideEffects) -> Iterator[str]:
     if unmeasured := found.totals.get("unmeasured"):
-        yield f"{unmeasured} changes could not be measured: no item is scored both without and with steering."
+        verb = "could not be measured: no item is scored both without and with steering"
+        yield f"{counted(unmeasured, 'change')} {verb}."
     if causal.outside:
         yield f"The graph does not speak of: {', '.join(one_line(v, NAME_LENGTH) for v in causal.outside)}."
     if causal.combined:
@@ -169,7 +193,7 @@ def _by_value(found: SideEffects, place: str) -> Section:
         table=Table(columns, rows),
         remarks=(
             "p: by Holm. Detectable: the least true change that 80% of such samples would show among as many tests.",
-            f"{rest} changes were neither foretold nor shown; report.csv has them (causal_still).",
+            f"Neither foretold nor shown: {counted(rest, 'change')}; report.csv has them (causal_still).",
         ),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from valuebench_harness.harness.results import Effect
 from valuebench_harness.harness.run import Run
 from valuebench_harness.reports import story
 from valuebench_harness.reports.browser import sample_data, script_json
@@ -69,15 +70,23 @@ def tiles(run: Run) -> list[Tile]:
         ("On side and fluent", pooled.success),
     ):
         if effect:
-            numbers = arrow(effect.before.estimate, effect.after.estimate, sign=True)
-            out.append(Tile(title, numbers, change_in_words(effect.change)))
+            out.append(Tile(title, _numbers(effect), _change(effect)))
     if pooled.exam:
         gated, ungated = pooled.exam.gated, pooled.exam.ungated
-        note = f"{percent(ungated.after.estimate)} without the gate" if ungated else change_in_words(gated.change)
-        out.append(Tile("Exam", arrow(gated.before.estimate, gated.after.estimate, sign=True), note))
+        note = f"{percent(ungated.after.estimate)} without the gate" if ungated else _change(gated)
+        out.append(Tile("Exam", _numbers(gated), note))
     if pooled.entanglement is not None:
         off = level.off_target()
         shown = sum(c.shown for c in off.values())
-        note = f"root mean square; {shown} of {len(off)} changes shown"
+        note = f"root mean square; {shown} of {len(off)} shown"
         out.append(Tile("Side effects", f"{points(pooled.entanglement).lstrip('+')} points", note))
     return out
+
+
+def _numbers(effect: Effect) -> str:
+    before, after = effect.before.estimate, effect.after.estimate
+    return "not known" if before is None and after is None else arrow(before, after, sign=True)
+
+
+def _change(effect: Effect) -> str:
+    return change_in_words(effect.change, effect.before, effect.after)

@@ -15,7 +15,7 @@ from valuebench_harness.metrics.rates import Rate
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.data import inert
 from valuebench_harness.reports.markdown import escape, section_lines
-from valuebench_harness.reports.numbers import NONE, percent, points, rate_interval, seconds
+from valuebench_harness.reports.numbers import NONE, counted, percent, points, rate_interval, seconds
 from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.table import Cell, Column, Section, Span, Table
 from valuebench_harness.reports.text import MAX_WIDTH, section_parts
@@ -95,8 +95,8 @@ def board_section(board: Board) -> Section:
         title=f"{one_line(board.model, 60)}: {towards} {one_line(named, 100)}",
         table=Table(columns, tuple(_row(r) for r in board.rows)),
         remarks=(
-            f"{first.success.clusters} items of {len(board.values)} values, questions {board.items}, "
-            f"model {board.revision[:12]}.",
+            f"{counted(first.success.clusters, 'item')} of {counted(len(board.values), 'value')}, "
+            f"questions {board.items}, model {board.revision[:12]}.",
         ),
     )
 

@@ -23,9 +23,14 @@ class Level:
     pooled: ConditionResult
 
     @property
+    def strengths(self) -> tuple[float, ...]:
+        """The strengths of its values, rising, each once."""
+        return tuple(sorted({r.condition.strength for r in self.conditions}))
+
+    @property
     def strength(self) -> str:
         """``2``, or ``1..3`` where shipped strengths differ between values."""
-        found = sorted({r.condition.strength for r in self.conditions})
+        found = self.strengths
         return f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g}..{found[-1]:g}"
 
     @property
@@ -33,6 +38,11 @@ class Level:
         """What levels are ranked by: answers on the side aimed at and fluent, over all answers."""
         effect = self.pooled.success
         return effect.after.estimate or 0.0 if effect else 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether any answer is scored on its side."""
+        return self.pooled.csr is not None and self.pooled.csr.after.estimate is not None
 
     def off_target(self) -> dict[tuple[str, str], Change]:
         """Changes of the values not aimed at, by (value steered, value measured)."""
@@ -57,5 +67,8 @@ def levels(results: Results) -> tuple[Level, ...]:
 
 
 def best_level(results: Results) -> Level | None:
-    """The strength of the highest success, the first of equals; ``None`` where only the base was run."""
-    return max(levels(results), key=lambda level: level.success, default=None)
+    """The strength of the highest success; ``None`` where only the base was run.
+
+    Of equals it is the first, or the first that has an answer scored on its side.
+    """
+    return max(levels(results), key=lambda level: (level.success, level.known), default=None)

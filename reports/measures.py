@@ -90,7 +90,7 @@ def results_table(
     """Results as a table, the best of each measure marked, measures that tell nothing left out.
 
     Args:
-        title: of the first column.
+        title: of the first column; a measure of this name is what the rows are named by, and no column of its own.
         named: rows with their names.
         total: the row that sums them up; it is not compared.
     """
@@ -98,7 +98,9 @@ def results_table(
     measures = [
         m
         for m in MEASURES
-        if (told := {m.cell(r).text for r in results} - {NONE, ""}) and not (m.told_once and len(told) == 1)
+        if m.column.name != title
+        and (told := {m.cell(r).text for r in results} - {NONE, ""})
+        and not (m.told_once and len(told) == 1)
     ]
     rows = [(Cell(one_line(name, 24)), *(m.cell(r) for m in measures)) for name, r in named]
     for place, measure in enumerate(measures, 1):

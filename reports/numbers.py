@@ -10,6 +10,9 @@ from valuebench_harness.metrics.rates import Rate
 NONE = "-"
 """Where there is no number."""
 
+NO_ITEM = "no item scored on both sides"
+"""Why there is no change."""
+
 
 def percent(share: float | None, *, sign: bool = True) -> str:
     """A share as whole percent; only exact ones read 0% and 100%."""
@@ -54,11 +57,38 @@ def rate_interval(rate: Rate) -> str:
     return f"{round(rate.low * 100)}..{round(rate.high * 100)}"
 
 
-def change_in_words(change: Change) -> str:
-    """``+53 points, 95% interval +48 to +58``"""
+def counted(number: int, noun: str) -> str:
+    """``1 item``, ``1,200 items``"""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def on_fewer(change: Change, *rates: Rate) -> bool:
+    """Whether a change rests on fewer answers than the rates beside it, so that it need not be their difference.
+
+    Rates count all answers that are scored, a change the items that are scored on both sides.
+    """
+    return any(rate.clusters > change.n or (rate.unscored and rate.n > rate.clusters) for rate in rates)
+
+
+def change_in_words(change: Change, *rates: Rate) -> str:
+    """``+53 points, 95% interval +48 to +58``; of how many items, where that is fewer than the rates beside it are of.
+
+    Args:
+        change: of a rate.
+        rates: told beside it, if any.
+    """
     if change.estimate is None:
-        return "no item scored on both sides"
-    return f"{points(change.estimate)} points, 95% interval {points(change.low)} to {points(change.high)}"
+        return NO_ITEM
+    return f"{points(change.estimate)} points{of_items(change, *rates)}, 95% interval {_ends(change)}"
+
+
+def of_items(change: Change, *rates: Rate) -> str:
+    """`` on the 23 items scored on both sides``, where that is fewer than the rates beside it are of; else empty."""
+    return f" on the {counted(change.n, 'item')} scored on both sides" if on_fewer(change, *rates) else ""
+
+
+def _ends(change: Change) -> str:
+    return f"{points(change.low)} to {points(change.high)}"
 
 
 def seconds(duration: float) -> str:

@@ -9,11 +9,14 @@ from markupsafe import Markup
 
 from valuebench_harness.errors import unknown_name
 from valuebench_harness.harness.priority_results import Arm, Guidance, Priority, Pull
+from valuebench_harness.harness.results import Effect
 from valuebench_harness.harness.store import write_atomically
+from valuebench_harness.reports import legends
 from valuebench_harness.reports.cells import change_cell, rate_cell
 from valuebench_harness.reports.clean import one_line
+from valuebench_harness.reports.evidence import margin_in_words
 from valuebench_harness.reports.markdown import sections_markdown
-from valuebench_harness.reports.numbers import NONE, arrow, change_in_words, percent, rate_interval
+from valuebench_harness.reports.numbers import NONE, arrow, change_in_words, counted, percent, rate_interval
 from valuebench_harness.reports.page import render_page
 from valuebench_harness.reports.priority_plot import Plot, make_plot
 from valuebench_harness.reports.table import Cell, Column, Section, Table
@@ -27,7 +30,7 @@ PROMPTS: dict[Guidance, str] = {"none": "nothing", "positive": "for the value", 
 
 HOW_TO_READ = (
     "On side: answers on the side that steering aims at. Without → with steering, on the same items. "
-    "From no prompt: steered answers under this prompt minus steered answers under none; ~ no difference shown."
+    "From no prompt: steered answers under this prompt minus steered answers under none."
 )
 CONFLICTS = (
     "Conflicts: items that steering alone puts on the side aimed at and the prompt alone on the other; "
@@ -87,8 +90,7 @@ def verdict(priority: Priority) -> str:
     first = (
         f"Against the prompt {percent(arm.steered.estimate)} of steered answers are on the side aimed at (95% interval "
         f"{rate_interval(arm.steered)}); without it {percent(none.steered.estimate)} are. The difference is "
-        f"{change_in_words(arm.from_none)}: a loss of {100 * priority.margin:g} points or more is "
-        f"{'' if _kept(arm) else 'not '}ruled out."
+        f"{change_in_words(arm.from_none, none.steered, arm.steered)}: {margin_in_words(arm.not_worse, arm.from_none)}."
     )
     return f"{first} {_contest(pooled)}"
 
@@ -107,12 +109,13 @@ def sections(priority: Priority) -> Iterator[Section]:
         Column("n", spare=1),
         Column("unscored", spare=1),
     )
+    table = Table(columns, tuple(_arm_row(arm) for arm in priority.pooled.arms))
     yield Section(
         "pooled",
         "Guidance by steering, all values pooled (%, changes in points)",
         (verdict(priority),),
-        Table(columns, tuple(_arm_row(arm) for arm in priority.pooled.arms)),
-        (HOW_TO_READ,),
+        table,
+        (HOW_TO_READ, *legends.marks(table), *legends.fewer(_effects(priority.pooled))),
     )
     yield _by_value(priority)
 
@@ -167,8 +170,13 @@ def _value_row(value: str, found: Pull) -> tuple[Cell, ...]:
     )
 
 
-def _kept(arm: Arm) -> bool:
-    return arm.not_worse is not None and arm.not_worse.shown is True
+def _effects(found: Pull) -> Iterator[Effect]:
+    """Every change of the table beside the rates that it is of."""
+    none = found.arm("none")
+    for arm in found.arms:
+        yield Effect(before=arm.unsteered, after=arm.steered, change=arm.effect)
+        if none and arm.from_none:
+            yield Effect(before=none.steered, after=arm.steered, change=arm.from_none)
 
 
 def _contest(found: Pull) -> str:
@@ -180,7 +188,7 @@ def _contest(found: Pull) -> str:
         "prompt": "the prompt has priority",
     }.get(found.winner or "", "neither is shown to have priority")
     return (
-        f"Of {contest.n} answers to items that the two alone lead to different sides, steering decides "
+        f"Of {counted(contest.n, 'answer')} to items that the two alone lead to different sides, steering decides "
         f"{percent(contest.estimate)} (95% interval {rate_interval(contest)}): {ending}."
     )
 
@@ -195,7 +203,9 @@ def _setting(priority: Priority) -> str:
 def _warnings(priority: Priority) -> list[str]:
     if not priority.unscored:
         return []
-    return [f"{priority.unscored} of {priority.verdicts} verdicts are unscored; no rate counts them."]
+    verb = "is" if priority.unscored == 1 else "are"
+    asked = counted(priority.verdicts, "verdict")
+    return [f"{priority.unscored:,} of {asked} {verb} unscored; on side, effect and fluent leave such answers out."]
 
 
 def _preface(priority: Priority) -> Section:

@@ -10,10 +10,11 @@ from valuebench_harness.harness.robustness.changes import PLAIN
 from valuebench_harness.harness.robustness.records import Kept, Robustness
 from valuebench_harness.harness.store import write_atomically
 from valuebench_harness.metrics.retained import Retained
+from valuebench_harness.reports import legends
 from valuebench_harness.reports.cells import change_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.markdown import sections_markdown
-from valuebench_harness.reports.numbers import NONE, arrow, rate_interval
+from valuebench_harness.reports.numbers import NONE, arrow, counted, rate_interval
 from valuebench_harness.reports.table import Cell, Column, Section, Table
 from valuebench_harness.reports.text import sections_text
 
@@ -35,7 +36,7 @@ HOW_TO_READ = (
     "Success: on the side aimed at and fluent, of all answers, unscored ones counting as failures; without → with "
     "steering. Stays: this effect as a share of that on the same items without a change (Fieller's 95% interval; - "
     "where it is unbounded). Floor: the same of random directions of the same size. A change that moves the unsteered "
-    "model leaves more or less to gain, so read the share beside the success itself. ~ no difference shown."
+    "model leaves more or less to gain, so read the share beside the success itself."
 )
 
 
@@ -84,27 +85,30 @@ def section(found: Robustness) -> Section:
         Column("n", spare=1),
         Column("unscored", spare=1),
     )
+    table = Table(columns, tuple(_row(kept) for kept in found.kept))
     values = ", ".join(found.values) if len(found.values) <= 3 else f"{len(found.values)} values"
     n = found.kept[0].effect.n
-    setting = f"{values}; {n} items; judge {found.judge}, seed {found.seed}. %, changes in points."
+    setting = f"{values}; {counted(n, 'item')}; judge {found.judge}, seed {found.seed}. %, changes in points."
     return Section(
         "robustness",
         _title(found),
         (one_line(setting, 300),),
-        Table(columns, tuple(_row(kept) for kept in found.kept)),
-        (HOW_TO_READ, *_notes(found)),
+        table,
+        (HOW_TO_READ, *legends.marks(table), *_notes(found)),
     )
 
 
 def _notes(found: Robustness) -> Iterator[str]:
     """What is not in the table, or not on all items."""
-    for n, reason in found.unfitted.items():
-        yield one_line(f"{n} training pairs: the method cannot be fitted. {reason}", 300)
+    n = found.kept[0].effect.n
+    for pairs, reason in found.unfitted.items():
+        yield one_line(f"{counted(pairs, 'training pair')}: the method cannot be fitted. {reason}", 300)
     for kept in found.kept:
         if kept.left_out:
             some = ", ".join(kept.left_out[:3]) + (", ..." if len(kept.left_out) > 3 else "")
-            which = f"{len(kept.left_out)} of {found.kept[0].effect.n} items without an acceptable rewording"
-            yield one_line(f"{_words(kept).capitalize()}: {which} are left out ({some}).", 300)
+            verb = "is" if len(kept.left_out) == 1 else "are"
+            which = f"{len(kept.left_out)} of {counted(n, 'item')} without an acceptable rewording {verb} left out"
+            yield one_line(f"{_words(kept).capitalize()}: {which} ({some}).", 300)
     if found.writer:
         yield one_line(f"Reworded by {found.writer}; a rule checked that the options stay, nobody the sense.", 200)
 
@@ -129,7 +133,7 @@ def _row(kept: Kept) -> tuple[Cell, ...]:
 
 
 def _words(kept: Kept) -> str:
-    return CHANGES[kept.change] if kept.pairs is None else f"{kept.pairs} training pairs"
+    return CHANGES[kept.change] if kept.pairs is None else counted(kept.pairs, "training pair")
 
 
 def _share(share: Retained | None) -> str:

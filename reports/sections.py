@@ -6,12 +6,12 @@ function and a line in :func:`sections`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from valuebench_harness.harness.results import Exam, Results
 from valuebench_harness.harness.run import Run
-from valuebench_harness.metrics.ids import METRICS
 from valuebench_harness.metrics.rates import LEVEL
+from valuebench_harness.reports import legends
 from valuebench_harness.reports.cells import change_cell, rate_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.cost import cost_rows
@@ -26,9 +26,6 @@ from valuebench_harness.reports.targets import by_target
 
 FEW = 4
 """Scenes named at each end."""
-
-UNCLEAR = "~ the 95% interval of the change covers 0: no difference shown."
-BEST = "* best of its column."
 
 
 def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
@@ -47,9 +44,9 @@ def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
         if len(found) > 1:
             yield by_strength(found)
         if results.doses:
-            yield dose_response(results.doses)
+            yield dose_response(results.doses, found)
         for level in found:
-            yield by_value(level, several=len(found) > 1, legend=level is found[-1])
+            yield by_value(level, several=len(found) > 1, explained=found if level is found[-1] else ())
         for level in found if everything else (best,):
             if any(r.csr_by_target for r in level.conditions):
                 yield by_target(level, several=len(found) > 1)
@@ -59,7 +56,9 @@ def sections(run: Run, *, everything: bool = False) -> Iterator[Section]:
                 yield from foretold(results.causal, level, several=len(found) > 1, everything=everything)
         if everything and best.pooled.exam:
             yield exam(best.pooled.exam)
-        yield evidence(best)
+        worth = evidence(best)
+        if worth.table and worth.table.rows:
+            yield worth
         if any(rate.estimate is not None for rate in best.pooled.scenes.values()):
             yield by_scene(best, everything=everything)
         if any(r.orientations for r in best.conditions):
@@ -101,37 +100,37 @@ def base_by_value(results: Results) -> Section:
 
 def by_strength(found: tuple[Level, ...]) -> Section:
     """All values pooled, a strength a row."""
+    table = results_table("strength", [(level.strength, level.pooled) for level in found])
     return Section(
         "strengths",
         "By strength, all values pooled (%, changes in points)",
-        table=results_table("strength", [(level.strength, level.pooled) for level in found]),
-        remarks=(f"{BEST} {UNCLEAR}",),
+        table=table,
+        remarks=(*legends.marks(table), *legends.fewer(level.pooled.csr for level in found)),
     )
 
 
-def by_value(level: Level, *, several: bool, legend: bool) -> Section:
+def by_value(level: Level, *, several: bool, explained: Sequence[Level] = ()) -> Section:
     """One strength, a value a row, all of them in the last.
 
     Args:
         level: the strength.
         several: the run has others.
-        legend: explain columns and marks below.
+        explained: strengths whose tables' columns and marks are explained below this one.
     """
-    named = [(r.condition.value or "", r) for r in level.conditions]
-    pooled = ("all", level.pooled) if len(named) > 1 else None
     place = f", strength {level.strength}" if several else ""
-    meanings = [f"CSR: {METRICS['csr'].meaning}, without → with steering"]
-    if level.pooled.exam and level.pooled.exam.ungated:
-        meanings.append("no gate: the exam when every answer is steered")
-    meanings.append(f"side effects: {METRICS['side_effects'].meaning}, in points")
-    if len({r.condition.strength for r in level.conditions}) > 1:
-        meanings.append("x: strength")
+    tables = [_values(each) for each in explained]
+    effects = [r.csr for each in explained for r in (*each.conditions, each.pooled)]
     return Section(
         f"values-{level.number}",
         f"By value{place} (%, changes in points)",
-        table=results_table("value", named, pooled),
-        remarks=(f"{'; '.join(meanings)}.", f"{BEST} {UNCLEAR}" if pooled else UNCLEAR) if legend else (),
+        table=_values(level),
+        remarks=(*legends.columns(*tables), *legends.marks(*tables), *legends.fewer(effects)),
     )
+
+
+def _values(level: Level) -> Table:
+    named = [(r.condition.value or "", r) for r in level.conditions]
+    return results_table("value", named, ("all", level.pooled) if len(named) > 1 else None)
 
 
 def side_effects(level: Level, *, several: bool) -> Section:
@@ -146,6 +145,7 @@ def side_effects(level: Level, *, several: bool) -> Section:
         for r in level.conditions
     ]
     columns = (Column("steered", right=False), *(Column(short[v], full=one_line(v, 24)) for v in measured))
+    table = Table(columns, tuple(rows), foldable=True)
     off = level.off_target()
     shown, chance = sum(c.shown for c in off.values()), len(off) * (1 - LEVEL)
     place = f", strength {level.strength}" if several else ""
@@ -153,9 +153,10 @@ def side_effects(level: Level, *, several: bool) -> Section:
         f"side-effects-{level.number}",
         f"Side effects{place}: change of answers that act for each value (points)",
         lead=("A row steers a value, a column measures one; [ ] is the value aimed at.",),
-        table=Table(columns, tuple(rows), foldable=True),
+        table=table,
         remarks=(
-            f"{UNCLEAR} Of {len(off)} changes elsewhere {shown} are shown; {chance:.1f} would be by chance alone.",
+            *legends.marks(table),
+            f"Changes elsewhere: {shown} of {len(off)} shown; {chance:.1f} would be by chance alone.",
         ),
     )
 
@@ -173,7 +174,8 @@ def exam(found: Exam) -> Section:
         columns,
         tuple((Cell(n), rate_cell(r), Cell(rate_interval(r)), change, Cell(f"{r.n:,}")) for n, r, change in rows),
     )
-    return Section("exam", "Exam (%, changes in points)", table=table, remarks=(UNCLEAR,))
+    remarks = (*legends.marks(table), *legends.fewer(effects.values()))
+    return Section("exam", "Exam (%, changes in points)", table=table, remarks=remarks)
 
 
 def by_scene(level: Level, *, everything: bool) -> Section:
@@ -182,11 +184,17 @@ def by_scene(level: Level, *, everything: bool) -> Section:
     ranked = [(scene, rate) for scene, _, rate in sorted(scored, key=lambda x: -x[1])]
     remarks = []
     if not everything and len(ranked) > 2 * FEW:
-        remarks.append(f"The {FEW} best and the {FEW} worst of {len(ranked)}.")
+        alike = ranked[0][1].estimate == ranked[-1][1].estimate
+        remarks.append(
+            f"{2 * FEW} of {len(ranked)}; the others have the same rate."
+            if alike
+            else f"The {FEW} best and the {FEW} worst of {len(ranked)}."
+        )
         ranked = ranked[:FEW] + ranked[-FEW:]
     empty = len(level.pooled.scenes) - len(scored)
     if empty:
-        remarks.append(f"{empty} scenes without a scored answer are left out.")
+        left = f"is {empty} scene" if empty == 1 else f"are {empty} scenes"
+        remarks.append(f"Left out {left} without a scored answer.")
     columns = (Column("scene", right=False), Column("CSR"), Column("95%"), Column("n"), Column("unscored", spare=1))
     rows = tuple(
         (Cell(one_line(scene, 40)), rate_cell(rate), *cells(rate_interval(rate), str(rate.n), str(rate.unscored)))

@@ -50,12 +50,14 @@ class Column:
         full: the title where there is room for it; else the same.
         right: numbers stand to the right.
         spare: which column goes first where there is no room: the highest; 0 always stays.
+        beside: it says more of the column before it, so that the two are never parted.
     """
 
     title: str
     right: bool = True
     spare: int = 0
     full: str = ""
+    beside: bool = False
 
     @property
     def name(self) -> str:
@@ -71,7 +73,7 @@ class Table:
         columns: of it.
         rows: cells by row.
         total: the last row sums up the others.
-        foldable: too many columns are continued below instead of left out.
+        foldable: too many columns are continued below, and none is left out.
     """
 
     columns: tuple[Column, ...]

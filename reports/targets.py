@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from valuebench_harness.reports import legends
 from valuebench_harness.reports.cells import change_cell, rate_cell
 from valuebench_harness.reports.clean import one_line
 from valuebench_harness.reports.levels import Level
@@ -26,6 +27,7 @@ def by_target(level: Level, *, several: bool) -> Section:
         Column("change"),
         Column("n"),
     )
+    effects = [effect for r in level.conditions for effect in r.csr_by_target.values()]
     rows = tuple(
         (
             Cell(one_line(str(r.condition.value), 40)),
@@ -41,4 +43,10 @@ def by_target(level: Level, *, several: bool) -> Section:
         for value, effect in r.csr_by_target.items()
     )
     place = f", strength {level.strength}" if several else ""
-    return Section(f"targets-{level.number}", f"Several values at once{place} (%)", table=Table(columns, rows))
+    table = Table(columns, rows)
+    return Section(
+        f"targets-{level.number}",
+        f"Several values at once{place} (%, changes in points)",
+        table=table,
+        remarks=(*legends.marks(table), *legends.fewer(effects)),
+    )

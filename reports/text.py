@@ -24,6 +24,8 @@ from valuebench_harness.reports.table import Cell, Section, Table
 MAX_WIDTH = 100
 GAP = 2
 ANSWER_LENGTH = 400
+WRAPPED = 24
+"""Least width of a last column of words: what is longer goes on in further lines."""
 STYLES = {"": "", "best": "bold green", "unclear": "dim", "target": "bold"}
 
 
@@ -72,33 +74,55 @@ def section_parts(section: Section, width: int) -> Iterator[RenderableType]:
 
 
 def _tables(table: Table, width: int) -> Iterator[RenderableType]:
-    """A table that fits: continued below, or without the columns that can be spared."""
+    """A table that fits: without the columns that can be spared, and continued below where that is not enough."""
     widths = [_column_width(table, n) for n in range(len(table.columns))]
-    if table.foldable:
-        for chosen in _folds(widths, width):
-            yield _rich(table, chosen, widths)
-        return
     chosen = list(range(len(table.columns)))
     left_out = []
-    while sum(widths[n] + GAP for n in chosen) - GAP > width:
+    while not table.foldable and _needed(table, chosen, widths) > width:
         spared = max(chosen, key=lambda n: table.columns[n].spare)
         if table.columns[spared].spare == 0:
             break
         chosen.remove(spared)
         left_out.append(table.columns[spared].name)
-    yield _rich(table, chosen, widths)
+    for part in _folds(table, chosen, widths, width):
+        yield _rich(table, part, widths)
     if left_out:
         yield Text(f"No room here for: {', '.join(reversed(left_out))}; other formats hold them.", style="dim")
 
 
-def _folds(widths: list[int], width: int) -> Iterator[list[int]]:
-    chosen = [0]
-    for n in range(1, len(widths)):
-        if len(chosen) > 1 and sum(widths[c] + GAP for c in [*chosen, n]) - GAP > width:
-            yield chosen
-            chosen = [0]
-        chosen.append(n)
-    yield chosen
+def _folds(table: Table, chosen: list[int], widths: list[int], width: int) -> Iterator[list[int]]:
+    """The columns in parts that fit; each begins with those that name the rows."""
+    names = _names(table, chosen, widths, width)
+    groups: list[list[int]] = []
+    for n in chosen[len(names) :]:
+        if table.columns[n].beside and groups:
+            groups[-1].append(n)
+        else:
+            groups.append([n])
+    part = names
+    for group in groups:
+        if part != names and _needed(table, [*part, *group], widths) > width:
+            yield part
+            part = names
+        part = [*part, *group]
+    yield part
+
+
+def _names(table: Table, chosen: list[int], widths: list[int], width: int) -> list[int]:
+    """The first column, and those of words beside it as far as they leave half of the width."""
+    names = chosen[:1]
+    for n in chosen[1:-1]:
+        if table.columns[n].right or _needed(table, [*names, n], widths) > width / 2:
+            break
+        names = [*names, n]
+    return names
+
+
+def _needed(table: Table, chosen: list[int], widths: list[int]) -> int:
+    """The least width of some columns; the last, where it is words, can be wrapped."""
+    last = chosen[-1]
+    end = widths[last] if table.columns[last].right or len(chosen) == 1 else min(widths[last], WRAPPED)
+    return sum(widths[n] + GAP for n in chosen[:-1]) + end
 
 
 def _rich(table: Table, chosen: list[int], widths: list[int]) -> RichTable:

@@ -14,7 +14,7 @@ from valuebench_harness.causal.reference import planted
 from valuebench_harness.causal.side_effects import SideEffects, side_effects
 from valuebench_harness.causal.signs import foretold_signs
 from valuebench_harness.data.grammar import scm
-from valuebench_harness.metrics.matrix import Cell, effect_matrix
+from valuebench_harness.metrics.matrix import Cell, Measured, effect_matrix
 from valuebench_harness.metrics.paired import Change, paired_change
 
 VALUES = "abcd"
@@ -34,7 +34,7 @@ def matrix(sizes: dict[str, str]) -> tuple[Cell, ...]:
     size = {"+": 0.6, "-": -0.6, "0": 0.0}
     return effect_matrix(
         {
-            (steered, v): change(size[sign])
+            (steered, v): Measured(change(size[sign]), int(steered == v))
             for steered, row in sizes.items()
             for v, sign in zip(VALUES, row, strict=True)
         }
@@ -148,7 +148,12 @@ def test_what_would_have_been_shown_has_its_power() -> None:
 def test_unmeasured_changes_are_counted_apart() -> None:
     nothing = paired_change({"1": [None]}, {"1": [True]})
     cells = effect_matrix(
-        {("a", "a"): change(0.6), ("a", "b"): nothing, ("a", "c"): change(0.6), ("a", "d"): change(0)}
+        {
+            ("a", "a"): Measured(change(0.6), 1),
+            ("a", "b"): Measured(nothing, 0),
+            ("a", "c"): Measured(change(0.6), 0),
+            ("a", "d"): Measured(change(0), 0),
+        }
     )
     found = side_effects(0, cells, CHAIN, 1, draws=50, permutations=50)
     assert found.totals == {"unmeasured": 1, "expected": 1, "still": 1}

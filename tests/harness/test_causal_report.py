@@ -42,7 +42,7 @@ def test_its_numbers_are_those_of_the_run(run: Run) -> None:
         moved = [o for c in level.conditions for o in c.of("expected", "unexpected")]
         assert len(moved) == pooled.statistics.elsewhere
         assert level.tests == pooled.statistics.elsewhere_of == 6
-        assert tuple(c.value for c in level.conditions if c.moved) == pooled.statistics.moved
+        assert tuple((c.value, c.value) for c in level.conditions if c.moved) == pooled.statistics.moved
         assert level.unscored == sum(o.change.unscored for c in level.conditions if c.moved for o in c.others) > 0
         by_value = {r.condition.value: r for r in run.results.conditions if r.condition.level == level.level}
         assert all(o.change == by_value[c.value].side_effects[o.value] for c in level.conditions for o in c.others)

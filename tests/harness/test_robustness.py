@@ -213,7 +213,7 @@ def test_a_model_rewords_and_what_it_cannot_is_left_out(tmp_path: Path, monkeypa
     lines = [json.loads(line) for line in (tmp_path / "rewordings.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {line["id"]: line["text"] for line in lines} == {d.id: d.text for d in documents.values()}
     text = render_robustness(found, "md")
-    assert f"1 of 6 items without an acceptable rewording are left out ({stubborn.id})" in text
+    assert f"1 of 6 items without an acceptable rewording is left out ({stubborn.id})" in text
     assert "Reworded by some" in text
     # The server is gone, and no reply is asked for again.
     assert run_robustness(planned(changes=(), writer=settings), tmp_path, QUIET) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from valuebench_harness.harness.evaluate import evaluate
 from valuebench_harness.harness.family import family_of
 from valuebench_harness.harness.plan import make_plan
 from valuebench_harness.harness.records import Condition, Document, Sample, VerdictRecord
+from valuebench_harness.harness.results import Results
 from valuebench_harness.harness.scoring import Scorer
 from valuebench_harness.harness.targets import steer, targets_of
 from valuebench_harness.steerers.base import Direction, ModelShape
 from valuebench_harness.steerers.registry import make_steerer
 
 BOTH = "achievement:1+power:-0.5"
+Labels = Callable[[Condition, Document], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +146,84 @@ def test_questionnaires_are_counted_from_the_side_aimed_at() -> None:
     (result,) = scorer.results(judge="j", fits=[], generate_seconds=0.0).conditions
     assert result.consistency is not None
     assert (result.consistency.before, result.consistency.after) == (-1.0, 1.0), "both moved the way they were pushed"
+
+
+def score(conditions: Sequence[Condition], documents: Sequence[Document], labels: Labels, repeats: int = 1) -> Results:
+    """Results of hand-made answers; ``labels`` says what the judge said of each, in the order of the repeats."""
+    base = Condition(id="base")
+    samples, verdicts = [], {}
+    for c in (base, *conditions):
+        for d in documents:
+            if d.kind == "questionnaire" and c.id != base.id and d.value not in c.targets:
+                continue
+            for repeat, label in enumerate(labels(c, d)[:repeats]):
+                s = Sample(condition=c.id, document=d.id, repeat=repeat, prompt="?")
+                samples.append(s)
+                asked = {"csr": label, "fr": "fluent"} if d.kind == "dilemma" else {"stance": label}
+                for asks, said in asked.items():
+                    verdicts[s.key, asks] = VerdictRecord.model_validate(
+                        {"sample": s.key, "asks": asks, "judge": "j", "label": said}
+                    )
+    scorer = Scorer("schwartz", [base, *conditions], {d.id: d for d in documents}, samples, verdicts)
+    return scorer.results(judge="j", fits=[], generate_seconds=0.0)
+
+
+def test_a_value_steered_twice_is_scored_under_both_conditions() -> None:
+    both, power = condition(BOTH), condition("power")
+    documents = [document(f"{v}-{n}", v) for v in ("achievement", "power") for n in range(4)]
+
+    def labels(c: Condition, d: Document) -> list[str]:
+        if c.id == "base":
+            return ["no", "no"]
+        return ["yes", "yes"] if c.aim(d.value) > 0 else ["no", "yes"]
+
+    results = score([both, power], documents, labels, repeats=2)
+    (pooled,) = results.pooled
+    assert pooled.csr is not None
+    assert (pooled.csr.before.hits, pooled.csr.before.n) == (8, 24), "against power, the base is on the side aimed at"
+    assert (pooled.csr.after.hits, pooled.csr.after.n) == (8 + 4 + 8, 24)
+    assert pooled.csr.after.clusters == 8
+    assert pooled.statistics.spread is None, "items of power have four answers, of two conditions"
+    spreads = [r.statistics.spread for r in results.conditions]
+    assert [(s.seeds, s.items, s.mean) for s in spreads if s] == [(2, 8, 0.75), (2, 4, 1.0)]
+
+
+def test_two_conditions_are_not_two_draws() -> None:
+    members = [condition("achievement:1+power:1"), condition("power:1+achievement:0.9")]
+    documents = [document(f"{v}-{n}", v) for v in ("achievement", "power") for n in range(4)]
+    (pooled,) = score(members, documents, lambda c, d: ["yes" if int(d.id[-1]) else "no"]).pooled
+    assert pooled.statistics.spread is None
+    (apart,) = score(
+        [condition("achievement"), condition("power")],
+        documents,
+        lambda c, d: ["yes", "yes" if int(d.id[-1]) else "no"],
+        repeats=2,
+    ).pooled
+    assert apart.statistics.spread is not None
+    assert (apart.statistics.spread.seeds, apart.statistics.spread.items) == (2, 8)
+
+
+def test_consistency_counts_a_value_under_each_condition_that_steers_it() -> None:
+    members = [condition("achievement:1+power:-1"), condition("power")]
+    documents = [
+        document(f"{v}-q{n}", v, "questionnaire", agreement=1) for v in ("achievement", "power") for n in (0, 1)
+    ]
+    said = {  # (condition, value): the two answers to the first question and to the second
+        ("base", "achievement"): (["no", "no"], ["no", "yes"]),
+        ("base", "power"): (["no", "yes"], ["no", "yes"]),
+        (members[0].id, "achievement"): (["yes", "no"], ["yes", "yes"]),  # +, 0; +, 0
+        (members[0].id, "power"): (["no", "no"], ["yes", "no"]),  # aimed at "no": 0, +; -, +
+        (members[1].id, "power"): (["yes", "yes"], ["yes", "yes"]),  # +, 0; +, 0
+    }
+    results = score(members, documents, lambda c, d: said[c.id, str(d.value)][int(d.id[-1])], repeats=2)
+    single = [r.consistency for r in results.conditions]
+    assert [(c.items, c.rate.hits, c.rate.n) for c in single if c] == [(8, 4, 5), (4, 2, 2)]
+    (pooled,) = (r.consistency for r in results.pooled)
+    assert pooled is not None
+    assert (pooled.items, pooled.rate.hits, pooled.rate.n) == (12, 6, 7)
+    assert pooled.rate.clusters == 4, "a question about power is one cluster, whoever was asked it"
+    assert pooled.before == pytest.approx((-2 + 0 + 0) / 12)
+    assert pooled.after == pytest.approx((2 + 2 + 4) / 12)
 
 
 def test_a_run_steers_two_values_at_once(checkpoint: Path, tmp_path: Path) -> None:

@@ -6,14 +6,17 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as sm_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from valuebench_harness.metrics.comparison import bootstrap_interval, compare, mcnemar, permutation_test
+from valuebench_harness.metrics.comparison import bootstrap_interval, compare
 from valuebench_harness.metrics.families import holm
 from valuebench_harness.metrics.paired import Outcomes, paired_change
 from valuebench_harness.metrics.power import items_needed
+from valuebench_harness.metrics.sign_flips import mcnemar, permutation_test
 
 
 def outcomes(values: np.ndarray) -> Outcomes:
@@ -111,15 +114,34 @@ def test_holm_leaves_out_what_was_not_tested() -> None:
     assert holm({}) == {}
 
 
-def test_the_p_value_of_a_change_agrees_with_its_interval() -> None:
+def test_the_p_of_a_change_is_that_of_an_exact_test() -> None:
     for up, down in [(20, 8), (15, 8), (12, 8), (8, 8), (0, 0), (30, 0), (3, 17)]:
-        change = paired_change(
-            outcomes(np.array([0] * up + [1] * down + [1] * 30)), outcomes(np.array([1] * up + [0] * down + [1] * 30))
-        )
-        assert change.p_value is not None
-        assert (change.p_value < 0.05) == change.shown
-    assert paired_change({}, {}).p_value is None
+        before = outcomes(np.array([0] * up + [1] * down + [1] * 30))
+        after = outcomes(np.array([1] * up + [0] * down + [1] * 30))
+        change = paired_change(before, after)
+        assert change.p == pytest.approx(sm_mcnemar([[10, up], [down, 10]], exact=True).pvalue if up + down else 1.0)
+        differences = np.array([1] * up + [-1] * down + [0] * 30)
+        assert change.variance == pytest.approx(differences.var(ddof=1) / len(differences))
+    assert paired_change({}, {}).p is None
+    assert paired_change({"a": [True]}, {"a": [False]}).variance is None
     assert paired_change({}, {}).detectable is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=9))
+def test_several_answers_an_item_are_tested_exactly(hits: list[tuple[int, int]]) -> None:
+    """Against all exchanges of items, tried one by one."""
+    before: Outcomes = {str(i): [k < b for k in range(3)] for i, (b, _) in enumerate(hits)}
+    after: Outcomes = {str(i): [k < a for k in range(3)] for i, (_, a) in enumerate(hits)}
+    steps = [a - b for b, a in hits]
+    sums = [abs(sum(s * d for s, d in zip(signs, steps, strict=True))) for signs in product((1, -1), repeat=len(hits))]
+    assert paired_change(before, after).p == pytest.approx(np.mean(np.array(sums) >= abs(sum(steps))))
+
+
+def test_an_exact_p_has_no_floor() -> None:
+    """A family of many tests asks for levels that drawn exchanges cannot give."""
+    steps = np.array([1.0, 0.5] * 60)
+    p = permutation_test(steps, [str(i) for i in range(120)])
+    assert p == pytest.approx(2 * 0.5**120)
 
 
 def test_a_detectable_change_is_shown_in_four_of_five_samples() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from statsmodels.stats.proportion import proportion_confint
 
-from valuebench_harness.metrics.dose import DoseResponse, fluency_breaks
+from valuebench_harness.metrics.dose import DoseResponse
 from valuebench_harness.metrics.paired import Outcomes
 
 STRENGTHS = (0.0, 1.0, 2.0, 3.0, 4.0)
@@ -37,21 +37,24 @@ def test_the_fit_is_scikit_learns() -> None:
 def test_the_strength_for_an_effect_is_read_off_with_an_interval() -> None:
     rng = np.random.default_rng(1)
     covered = 0
-    for trial in range(60):
+    for trial in range(200):
         dose = DoseResponse(STRENGTHS, responses(rng, (0.4, 0.5, 0.6, 0.7, 0.8)), resamples=200, seed=trial)
         found = dose.strength_for(0.65)
         assert found is not None
         assert found.estimate is not None
         assert found.low is not None
         covered += found.low <= 2.5 <= (found.high if found.high is not None else np.inf)
-    assert covered >= 52
+    assert covered >= 180
 
 
 def test_an_effect_that_is_never_reached() -> None:
     dose = DoseResponse(STRENGTHS, responses(np.random.default_rng(2), (0.2, 0.3, 0.3, 0.4, 0.4)), resamples=100)
     found = dose.strength_for(0.95)
+    assert found is not None
     assert (found.estimate, found.high) == (None, None)
-    assert dose.strength_for(0.0).estimate == 0.0
+    at_once = dose.strength_for(0.0)
+    assert at_once is not None
+    assert at_once.estimate == 0.0
 
 
 def test_a_response_without_a_failure_is_still_uncertain() -> None:
@@ -64,11 +67,29 @@ def test_a_response_without_a_failure_is_still_uncertain() -> None:
 def test_where_fluency_breaks() -> None:
     rng = np.random.default_rng(3)
     steady = DoseResponse(STRENGTHS, responses(rng, (1.0,) * 5), increasing=False, resamples=100)
-    assert fluency_breaks(steady, 0.05).estimate is None
+    found = steady.strength_for_change(0.05)
+    assert found is not None
+    assert found.estimate is None
     broken = DoseResponse(STRENGTHS, responses(rng, (1.0, 1.0, 0.98, 0.5, 0.1), 400), increasing=False, resamples=100)
-    found = fluency_breaks(broken, 0.05)
+    found = broken.strength_for_change(0.05)
+    assert found is not None
     assert found.estimate is not None
     assert 2.0 < found.estimate < 2.3
+
+
+def test_where_fluency_breaks_is_told_from_its_own_start() -> None:
+    """The base's error is part of the interval, and the base does not lie below itself."""
+    true = (0.85, 0.85, 0.84, 0.6)
+    held = 0
+    for seed in range(40):
+        hard = np.random.default_rng(seed).random(100)
+        dose = DoseResponse((0.0, 1.0, 2.0, 3.0), [outcomes(hard < p) for p in true], increasing=False, resamples=200)
+        found = dose.strength_for_change(0.05)
+        assert found is not None
+        assert found.low is not None
+        assert found.low > 0.0
+        held += found.low <= 2 + 4 / 24 <= (found.high if found.high is not None else np.inf)
+    assert held >= 36
 
 
 def test_a_response_that_turns_round_is_told() -> None:
@@ -87,6 +108,7 @@ def test_unscored_answers_leave_gaps() -> None:
     assert np.isnan(dose.raw[2])
     assert np.isnan(dose.fit[2])
     crossing = dose.strength_for(0.5)
+    assert crossing is not None
     assert crossing.estimate is not None
     assert 1.0 < crossing.estimate < 3.0
 
@@ -103,9 +125,9 @@ def test_curves_that_are_none() -> None:
 def test_where_nothing_was_scored_nothing_is_known() -> None:
     silent: Outcomes = {str(i): [None] for i in range(20)}
     dose = DoseResponse((0.0, 1.0, 2.0), [silent] * 3, resamples=20)
-    assert (dose.reversal, dose.strength_for(0.8), fluency_breaks(dose, 0.05)) == (None, None, None)
+    assert (dose.reversal, dose.strength_for(0.8), dose.strength_for_change(0.05)) == (None, None, None)
     # Only the base is silent: there is nothing that fluency could have fallen from.
     spoken = outcomes(np.arange(20) < 15)
     dose = DoseResponse((0.0, 1.0, 2.0), [silent, spoken, spoken], increasing=False, resamples=20)
-    assert fluency_breaks(dose, 0.05) is None
+    assert dose.strength_for_change(0.05) is None
     assert dose.reversal == 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from valuebench_harness.data.values import load_value_system
 from valuebench_harness.metrics.circle import spill_over
 from valuebench_harness.metrics.circle_structure import circle_fit
-from valuebench_harness.metrics.matrix import effect_matrix, steered_values
+from valuebench_harness.metrics.matrix import Measured, effect_matrix, moved
 from valuebench_harness.metrics.paired import Change, paired_change
 
 ANGLES = {v.id: v.angle for v in load_value_system("schwartz").values if v.angle is not None}
@@ -30,18 +31,47 @@ def test_two_families_are_adjusted_apart() -> None:
         ("b", "a"): change(5, 5),
         ("b", "b"): change(2, 20),
     }
-    cells = {(c.steered, c.measured): c for c in effect_matrix(changes)}
+    aimed = {(steered, value): Measured(c, int(steered == value)) for (steered, value), c in changes.items()}
+    cells = {(c.steered, c.measured): c for c in effect_matrix(aimed)}
     for family in ([("a", "a"), ("b", "b")], [("a", "b"), ("b", "a")]):
-        raw = [changes[pair].p_value for pair in family]
+        raw = [changes[pair].p for pair in family]
         assert [cells[pair].p for pair in family] == pytest.approx(list(multipletests(raw, method="holm")[1]))
     assert cells["a", "a"].shown
     assert not cells["b", "a"].shown
-    assert steered_values(tuple(cells.values()), +1) == ["a"]
-    assert steered_values(tuple(cells.values()), -1) == ["b"]
+    assert moved(cells.values()) == [("a", "a")]
+    lowered = {pair: Measured(change, -aim) for pair, (change, aim) in aimed.items()}
+    assert moved(effect_matrix(lowered)) == [("b", "b")]
+
+
+def test_values_steered_together_are_tested_each_on_its_side() -> None:
+    together = "a:1+b:-1"
+    cells = effect_matrix(
+        {
+            (together, "a"): Measured(change(30, 5), 1),
+            (together, "b"): Measured(change(2, 20), -1),
+            (together, "c"): Measured(change(12, 3), 0),
+        }
+    )
+    assert [c.on_target for c in cells] == [True, True, False]
+    assert moved(cells) == [(together, "a"), (together, "b")]
+
+
+@pytest.mark.parametrize("n", [48, 100])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 1.0])
+def test_nothing_is_found_where_nothing_moved(n: int, share: float) -> None:
+    """Exact chance that any of 90 cells is shown, each of whose items changes with a chance, either way alike."""
+    family = 90
+    chance = 0.0
+    for changed in range(n + 1):
+        weight = stats.binom.pmf(changed, n, share)
+        if weight > 1e-10:
+            ups = [up for up in range(changed + 1) if (change(up, changed - up, n).p or 0.0) < 0.05 / family]
+            chance += weight * stats.binom.pmf(ups, changed, 0.5).sum()
+    assert 1 - (1 - chance) ** family <= 0.05
 
 
 def test_nothing_scored_is_not_tested() -> None:
-    (cell,) = effect_matrix({("a", "b"): change(0, 0, 0)})
+    (cell,) = effect_matrix({("a", "b"): Measured(change(0, 0, 0), 0)})
     assert cell.p is None
     assert not cell.shown
 

@@ -116,7 +116,7 @@ def test_unscored_and_unmatched_items_are_left_out_and_counted() -> None:
     change = paired_change(before, after)
     assert (change.n, change.unscored, change.estimate) == (1, 2, 0.0)
     assert paired_change({"a": [None]}, {"a": [True]}) == Change(
-        estimate=None, low=None, high=None, n=0, up=0, down=0, unscored=1
+        estimate=None, low=None, high=None, n=0, up=0, down=0, unscored=1, p=None, variance=None
     )
 
 

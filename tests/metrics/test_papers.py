@@ -103,15 +103,14 @@ def test_effectiveness_has_an_interval_over_items() -> None:
 
 def test_entanglement_and_what_noise_adds_to_it() -> None:
     assert entanglement([0.3, -0.4]) == pytest.approx(np.sqrt(0.125))
-    assert entanglement([]) is entanglement_beyond_noise([], []) is None
+    assert entanglement([]) is entanglement_beyond_noise([]) is None
     rng = np.random.default_rng(1)
-    errors = np.full(2000, 0.07)
     noise = rng.normal(0, 0.07, size=2000)
     assert entanglement(list(noise)) == pytest.approx(0.07, abs=0.005)
-    beyond = entanglement_beyond_noise(list(noise), list(errors))
+    beyond = entanglement_beyond_noise([(x, 0.07**2) for x in noise])
     assert beyond is not None
     assert beyond < 0.025
-    true = entanglement_beyond_noise(list(noise + 0.2), list(errors))
+    true = entanglement_beyond_noise([(x + 0.2, 0.07**2) for x in noise])
     assert true == pytest.approx(0.2, abs=0.01)
 
 

@@ -78,8 +78,13 @@ def test_design_effect_is_that_of_a_cluster_robust_regression(seed: int) -> None
     sizes = rng.integers(1, 6, size=30)
     clusters = np.repeat(np.arange(30), sizes)
     outcomes = rng.random(len(clusters)) < np.repeat(rng.beta(0.7, 0.7, size=30), sizes)
-    expected = robust_deff(outcomes, clusters)
-    assert expected > 1.2, "the example must have clustered answers"
+    plain = robust_deff(outcomes, clusters)
+    assert plain > 1.2, "the example must have clustered answers"
+    # One more item of alike answers, as large as the items that weigh as these do, right or wrong with equal chances.
+    n, p = len(outcomes), outcomes.mean()
+    size = n / (n**2 / (np.bincount(clusters) ** 2).sum())
+    added = size * np.mean([(0 - p) ** 2, (1 - p) ** 2])
+    expected = (plain * n * p * (1 - p) + size * added) / (n * p * (1 - p) + added)
     assert design_effect(list(outcomes), [str(c) for c in clusters]) == pytest.approx(expected, rel=1e-9)
 
 
@@ -98,6 +103,26 @@ def test_copies_of_an_answer_add_no_certainty() -> None:
     assert (copied.n, copied.clusters) == (50, 10)
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
     assert rate([True, False], ["a", "a"]).low == pytest.approx(score_interval(0.5, 1)[0])
+
+
+def test_a_few_misses_are_not_taken_for_single_ones() -> None:
+    """48 items of 10 answers; half of the items are answered alike, and few items miss at all."""
+    rng = np.random.default_rng(5)
+    truth, trials, items = 0.975, 400, [str(i // 10) for i in range(480)]
+    held = {"ours": 0, "by the design effect found": 0}
+    for _ in range(trials):
+        alike = np.broadcast_to(rng.random((48, 1)) < truth, (48, 10))
+        answers = np.where(rng.random((48, 1)) < 0.5, alike, rng.random((48, 10)) < truth)
+        outcomes = answers.ravel().tolist()
+        found = rate(outcomes, items)
+        assert found.low is not None
+        assert found.high is not None
+        held["ours"] += found.low <= truth <= found.high
+        n = 480 / (max(1.0, robust_deff(answers.ravel(), np.repeat(np.arange(48), 10))) if found.hits < 480 else 10)
+        low, high = score_interval(found.hits / 480 * n, n, float(stats.t.ppf(0.975, 47)))
+        held["by the design effect found"] += low <= truth <= high
+    assert held["ours"] >= 0.95 * trials
+    assert held["by the design effect found"] < 0.85 * trials
 
 
 def test_clustered_intervals_cover() -> None:

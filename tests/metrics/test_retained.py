@@ -59,3 +59,9 @@ def test_a_share_of_nothing_is_not_bounded() -> None:
     found = retained(kept, whole)
     assert found.estimate == 2.5
     assert (found.low, found.high) == (None, None)
+
+
+def test_an_effect_that_cancels_is_none_whatever_its_last_digits() -> None:
+    thirds = np.array([1 / 3, 1 / 3, 1 / 3, -1.0] * 5) + 1e-17
+    found = retained(np.full(20, 0.1), thirds + np.array([1e-16] * 20))
+    assert found.estimate is None

@@ -37,7 +37,7 @@ def test_tests_by_role_err_in_one_of_twenty_where_tests_by_answer_do_not() -> No
     assert found["permutation by answer"].interval[0] > 0.05
 
 
-@pytest.mark.parametrize("judge", sim.JUDGES)
+@pytest.mark.parametrize("judge", sim.JUDGES, ids=str)
 def test_corrected_rates_cover_where_the_judge_alone_does_not(judge: sim.BiasedJudge) -> None:
     corrected, naive = sim.coverage_of_corrected_rates(judge, TRIALS)
     assert corrected.interval[1] >= 0.93

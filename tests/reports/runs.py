@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ class Spec:
     """What a run folder should hold.
 
     ``effects`` maps (value steered, value measured) to the chance that an answer acts for the
-    measured value; pairs that are missing keep the base's chance of 0.4.
+    measured value; pairs that are missing keep the base's chance of 0.4. ``unscored`` is the chance that an answer
+    has no verdict on what it says; where ``silent``, none has.
     """
 
     values: Sequence[str] = ("achievement", "power", "self-direction")
@@ -51,6 +52,7 @@ class Spec:
     questions: int = 6
     repeats: int = 1
     unscored: float = 0.0
+    silent: Callable[[Condition, Document], bool] = lambda condition, document: False
     effects: Mapping[tuple[str, str], float] | None = None
     texts: Sequence[str] = ()
     lm_eval: LmEval | None = None
@@ -246,7 +248,7 @@ def _answer(
             "gate_open": condition.id != "base",
         }
     )
-    lost = rng.random() < spec.unscored
+    lost = rng.random() < spec.unscored or spec.silent(condition, document)
     if document.kind == "questionnaire":
         return sample, [_verdict(sample, "stance", None if lost else ("yes" if favours else "no"))]
     fluent = "fluent" if rng.random() < 0.97 else "broken"

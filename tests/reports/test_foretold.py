@@ -119,3 +119,25 @@ def test_a_graph_s_name_is_text(tmp_path: Path) -> None:
     assert "<script>x" not in render(run, "html")
     assert "<script>x" not in render(run, "md")
     assert "\x1b[31m" not in render(run, "text")
+
+
+def test_where_nothing_was_measured_nothing_is_explained(tmp_path: Path) -> None:
+    summary, _ = parts(hold(write_run(tmp_path, Spec(effects=MOVES, unscored=1.0, exam=0, questions=0))))
+    assert summary.table is None
+    assert not any(words in r for r in summary.remarks for words in ("Holm", "Missed", "~", "left out of the totals"))
+    assert any("foretells nothing" in line for line in summary.lead)
+
+
+def test_a_value_without_a_verdict_is_not_marked_as_one_that_stood_still(tmp_path: Path) -> None:
+    spec = Spec(per_value=60, effects=MOVES, exam=0, questions=0, silent=lambda _, d: d.value == "self-direction")
+    summary, _ = parts(hold(write_run(tmp_path, spec)))
+    assert rows(summary)["self-direction"][0] == "-"
+    (remark,) = [r for r in summary.remarks if "left out of the totals" in r]
+    assert remark.startswith("Not measured, since no item of its own is scored both without and with steering, ")
+
+
+def test_misses_are_explained_only_where_there_are_any(tmp_path: Path) -> None:
+    graph = GRAPH.model_copy(update={"edges": GRAPH.edges[:1]})
+    summary, _ = parts(hold(write_run(tmp_path, Spec(per_value=60, effects=MOVES, exam=0, questions=0)), graph))
+    assert any("Holm's correction over the 6 changes" in r for r in summary.remarks)
+    assert not any("Missed" in r for r in summary.remarks)

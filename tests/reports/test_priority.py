@@ -10,6 +10,7 @@ import pytest
 from tests.reports.runs import HOSTILE
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.priority_results import Cell, Guidance, Outcomes, Priority, pull
+from valuebench_harness.reports.legends import ON_FEWER
 from valuebench_harness.reports.priority import PRIORITY_FORMATS, render_priority, verdict
 from valuebench_harness.reports.priority_plot import make_plot
 
@@ -54,6 +55,7 @@ def test_the_verdict_says_who_wins_and_what_is_not_known() -> None:
     assert "steering has priority" in verdict(priority())
     assert "5 points or more is not ruled out" in verdict(priority())
     assert "the prompt has priority" in verdict(priority(contest=2))
+    assert "5 points or more is shown" in verdict(priority(contest=2))
     assert "neither is shown" in verdict(priority(contest=20))
     assert "nothing is said of which wins" in verdict(priority(guidances=("positive",)))
 
@@ -111,3 +113,31 @@ def test_hostile_names_are_inert(text: str) -> None:
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(UsageError, match="Did you mean 'html'"):
         render_priority(priority(), "htm")
+
+
+def test_a_difference_of_fewer_items_than_its_rates_says_of_how_many() -> None:
+    """Against the prompt 25% of 4 answers, without it all of 40; on the four they share the difference is -75."""
+    cells = {
+        Cell("none", steered=False): outcomes(20, 40),
+        Cell("none", steered=True): outcomes(40, 40),
+        Cell("negative", steered=False): outcomes(0, 40),
+        Cell("negative", steered=True): Outcomes(
+            {str(i): [i == 0 if i < 4 else None] for i in range(40)}, outcomes(40, 40).fluent
+        ),
+    }
+    made = priority().model_copy(update={"pooled": pull(cells, ("negative",), "negative", margin=0.05)})
+    assert "The difference is -75 points on the 4 items scored on both sides, 95% interval" in verdict(made)
+    for output in ("text", "md", "html"):
+        assert ON_FEWER in " ".join(render_priority(made, output).split()), output
+        assert ON_FEWER not in " ".join(render_priority(priority(), output).split()), output
+
+
+def test_one_answer_in_conflict_is_told_in_the_singular() -> None:
+    cells = {
+        Cell("none", steered=False): outcomes(0, 1),
+        Cell("none", steered=True): outcomes(1, 1),
+        Cell("negative", steered=False): outcomes(0, 1),
+        Cell("negative", steered=True): outcomes(1, 1),
+    }
+    made = priority().model_copy(update={"pooled": pull(cells, ("negative",), "negative", margin=0.05)})
+    assert "Of 1 answer to items that" in verdict(made)

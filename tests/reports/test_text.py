@@ -14,7 +14,8 @@ from tests.reports.runs import HOSTILE, Spec, write_run
 from valuebench_harness.harness.run import Run
 from valuebench_harness.reports.levels import levels
 from valuebench_harness.reports.sections import by_value
-from valuebench_harness.reports.text import print_report, render_text
+from valuebench_harness.reports.table import Column, Section, Table, cells
+from valuebench_harness.reports.text import print_report, render_text, sections_text
 
 TEN = (
     *("self-direction", "stimulation", "hedonism", "achievement", "power"),
@@ -111,11 +112,39 @@ def test_text_for_a_pipe_has_no_colour_and_no_trailing_blanks(run: Run) -> None:
 
 def test_strengths_are_a_column_only_where_they_differ(run: Run) -> None:
     level = levels(run.results)[0]
-    assert "x: strength" not in by_value(level, several=False, legend=True).remarks[0]
+    assert "x: strength" not in by_value(level, several=False, explained=(level,)).remarks[0]
     first, *others = level.conditions
     weaker = first.model_copy(update={"condition": first.condition.model_copy(update={"strength": 0.5})})
-    section = by_value(replace(level, conditions=(weaker, *others)), several=False, legend=True)
+    level = replace(level, conditions=(weaker, *others))
+    section = by_value(level, several=False, explained=(level,))
     assert "x: strength" in section.remarks[0]
     assert section.table is not None
     place = [column.name for column in section.table.columns].index("strength")
     assert [row[place].text for row in section.table.rows] == ["0.5", "2", "2", ""]
+
+
+def test_a_table_without_columns_to_spare_goes_on_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that says more of another stays beside it, and every part names its rows."""
+    columns = (
+        Column("rater", right=False),
+        Column("asks", right=False),
+        *(c for name in "abc" for c in (Column(name), Column("95%", beside=True))),
+    )
+    row = ("ann", "fluency", *(text for n in range(3) for text in (f"{n}.1234567", f"{n}.45..{n}.67")))
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = sections_text((Section("x", "Title", table=Table(columns, (cells(*row),))),)).splitlines()
+    assert [line.split() for line in lines if "─" not in line] == [
+        ["Title"],
+        ["rater", "asks", "a", "95%", "b", "95%"],
+        [*row[:6]],
+        ["rater", "asks", "c", "95%"],
+        [*row[:2], *row[6:]],
+    ]
+
+
+def test_a_last_column_of_words_is_wrapped_and_not_moved_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table((Column("", right=False), Column("", right=False)), (cells("what", "word " * 30),))
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = sections_text((Section("x", "Title", table=table),)).splitlines()
+    assert lines[1].startswith("what")
+    assert all(line.startswith(" " * 4) for line in lines[2:])

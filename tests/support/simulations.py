@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from valuebench_harness.metrics.comparison import compare
 from valuebench_harness.metrics.paired import Outcomes
-from valuebench_harness.metrics.ppi import corrected_rate
+from valuebench_harness.metrics.ppi import Opinions, corrected_rate
 from valuebench_harness.metrics.rates import rate, wilson
 
 
@@ -54,6 +54,7 @@ DESIGNS = (
     Design(100, 4, 0.3, 0.1),
     Design(20, 5, 2, 2),
     Design(480, 1, 4, 1),
+    Design(48, 10, 0.975, 0.025),
 )
 
 
@@ -118,12 +119,23 @@ def errors_of_clustered_tests(trials: int, seed: int = 0) -> dict[str, Share]:
 
 @dataclass(frozen=True)
 class BiasedJudge:
-    """Calls ``false_yes`` of what people reject a yes, and misses ``false_no`` of what they accept."""
+    """Calls ``false_yes`` of what people reject a yes, and misses ``false_no`` of what they accept.
+
+    Each item has ``repeats`` of the answers; people say the same of all of them in a share ``alike`` of the items.
+    """
 
     truth: float
     false_yes: float
     false_no: float
     answers: int = 1000
+    repeats: int = 1
+    alike: float = 0.0
+
+    def __str__(self) -> str:
+        answers = f"{self.answers} answers"
+        if self.repeats > 1:
+            answers = f"{self.answers // self.repeats} x {self.repeats} ({self.alike:.0%} alike)"
+        return f"rate {self.truth}, {answers}, judge {self.false_yes:.0%} false yes, {self.false_no:.0%} no"
 
 
 JUDGES = (
@@ -131,6 +143,11 @@ JUDGES = (
     BiasedJudge(0.5, 0.30, 0.02),
     BiasedJudge(0.9, 0.20, 0.01),
     BiasedJudge(0.3, 0.05, 0.20, 400),
+    BiasedJudge(0.6, 0.05, 0.05, 480, 10, 0.9),
+    BiasedJudge(0.6, 0.05, 0.05, 480, 10, 0.5),
+    BiasedJudge(0.9, 0.05, 0.05, 480, 10, 0.5),
+    BiasedJudge(0.6, 0.20, 0.20, 500, 5, 0.9),
+    BiasedJudge(0.9, 0.10, 0.02, 144, 3, 0.5),
 )
 
 
@@ -139,13 +156,42 @@ def coverage_of_corrected_rates(judge: BiasedJudge, trials: int, seed: int = 0) 
     rng = np.random.default_rng(seed)
     corrected = naive = 0
     for _ in range(trials):
-        people = rng.random(judge.answers) < judge.truth
-        noise = rng.random(judge.answers)
-        verdicts = np.where(people, noise >= judge.false_no, noise < judge.false_yes)
-        found = corrected_rate(people[:100].tolist(), verdicts[:100].tolist(), verdicts[100:].tolist())
+        people, verdicts, items = judged(judge, rng)
+        found = corrected_rate(opinions(people, verdicts, rng.permutation(judge.answers)[:100], items))
         corrected += _covers((found.low, found.high), judge.truth)
         naive += _covers(wilson(int(verdicts.sum()), judge.answers), judge.truth)
     return Share(corrected, trials), Share(naive, trials)
+
+
+def judged(judge: BiasedJudge, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What people and the judge say of each answer, and its item, all ``[answers]``."""
+    items = np.arange(judge.answers) // judge.repeats
+    count = int(items[-1]) + 1
+    shared = rng.random(count) < judge.alike
+    chances = np.where(shared, rng.random(count) < judge.truth, judge.truth)[items]
+    people = rng.random(judge.answers) < chances
+    noise = rng.random(judge.answers)
+    return people, np.where(people, noise >= judge.false_no, noise < judge.false_yes), items
+
+
+def opinions(
+    people: np.ndarray,
+    judge: np.ndarray,
+    labelled: np.ndarray,
+    items: np.ndarray | None = None,
+    texts: np.ndarray | None = None,
+) -> list[Opinions]:
+    """Answers of which those at the places ``labelled`` have a label; by default each has item and text of its own."""
+    known = set(labelled.tolist())
+    return [
+        Opinions(
+            item=f"q{n if items is None else items[n]}",
+            text=f"t{n if texts is None else texts[n]}",
+            judge=bool(judge[n]),
+            people=bool(people[n]) if n in known else None,
+        )
+        for n in range(len(judge))
+    ]
 
 
 def _covers(interval: tuple[float | None, float | None], truth: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from valuebench_harness.harness.run import Run
 from valuebench_harness.judges.base import LABELS, JudgeItem, Question
 from valuebench_harness.judges.labels import Labels, item_id
 from valuebench_harness.metrics.confusion import Agreement, Estimate, agreement
-from valuebench_harness.metrics.ppi import CorrectedRate, corrected_change, corrected_rate, labels_needed
+from valuebench_harness.metrics.ppi import CorrectedRate, Opinions, corrected_change, corrected_rate, labels_needed
 from valuebench_harness.metrics.rates import Rate, rate
 from valuebench_harness.metrics.reliability import Reliability, reliability
 
@@ -108,7 +108,7 @@ def calibrate(run: Run, labels: Labels, *, width: float = WIDTH) -> Calibration:
     found = [
         (asks, judged_answers(run, kind)) for kind in sorted(kinds) for asks in KINDS[kind] if asks in labels.given
     ]
-    _check_ids(labels, {j.id for _, judged in found for j in judged}, str(run.folder))
+    labels.check_ids({j.id for _, judged in found for j in judged}, str(run.folder))
     questions = [_question(asks, judged, labels, width) for asks, judged in found]
     return Calibration(
         subject=str(run.folder),
@@ -130,13 +130,13 @@ def calibrate_texts(data: DataSet, labels: Labels) -> Calibration:
     if not given:
         raise UsageError("The sheets have no labels in a column 'shows', which training texts are rated by.")
     written = {text_id(value, text): (side, value) for value, text, side in training_texts(data, data.system.ids)}
-    _check_ids(labels, set(written), f"the training texts of '{data.name}'")
+    labels.check_ids(set(written), f"the training texts of '{data.name}'")
     decided = {name: found for name in given if (found := labels.majority("shows", name))}
     question = QuestionCalibration(
         asks="shows",
         judge=agreement(list(decided.values()), [written[name][0] for name in decided], LABELS["shows"], list(decided)),
-        reliability=reliability(list(given.values()), LABELS["shows"]),
-        pairs=_rater_pairs(given, labels.raters, LABELS["shows"]),
+        reliability=reliability(list(given.values()), LABELS["shows"], list(given)),
+        pairs=_rater_pairs(given, labels.raters, LABELS["shows"], {name: name for name in given}),
         labelled=len(decided),
         split=len(given) - len(decided),
     )
@@ -173,54 +173,56 @@ def _question(asks: Question, judged: Sequence[Judged], labels: Labels, width: f
             LABELS[asks],
             [documents[name] for name in decided],
         ),
-        reliability=reliability(list(given.values()), LABELS[asks]),
-        pairs=_rater_pairs(given, labels.raters, LABELS[asks]),
-        rates=()
-        if asks == "stance"
-        else _against_base([_group(name, asks, found, labels, width) for name, found in groups.items()]),
+        reliability=reliability(list(given.values()), LABELS[asks], [documents.get(name, name) for name in given]),
+        pairs=_rater_pairs(given, labels.raters, LABELS[asks], documents),
+        rates=() if asks == "stance" else tuple(_rates(asks, groups, labels, width)),
         labelled=len(decided),
         split=sum(name in verdicts for name in given) - len(decided),
     )
 
 
-def _group(name: str, asks: Question, judged: Sequence[Judged], labels: Labels, width: float) -> GroupRate:
-    """The rate of one group; answers that the judge left unscored are in none of its numbers."""
-    people: list[bool] = []
-    judge: list[bool] = []
-    rest: list[bool] = []
-    clusters: list[str] = []
-    raters: dict[str, list[tuple[bool, str]]] = {rater: [] for rater in labels.raters}
+def _rates(asks: Question, groups: Mapping[str, Sequence[Judged]], labels: Labels, width: float) -> Iterator[GroupRate]:
+    """The rate of each group, against the base's where the run has one."""
+    opinions = {name: _opinions(asks, judged, labels) for name, judged in groups.items()}
+    for name, judged in groups.items():
+        corrected = corrected_rate(opinions[name])
+        yield GroupRate(
+            group=name,
+            raters=_by_rater(asks, judged, labels),
+            corrected=corrected,
+            change=None
+            if name == BASE.id or BASE.id not in opinions
+            else corrected_change(opinions[BASE.id], opinions[name]),
+            needed=labels_needed(corrected, width),
+        )
+
+
+def _opinions(asks: Question, judged: Sequence[Judged], labels: Labels) -> list[Opinions]:
+    """What judge and people say of a group's answers; those that the judge left unscored are left out."""
+    out = []
     for j in judged:
-        for rater, label in labels.given[asks].get(j.id, {}).items():
-            raters[rater].append((_hit(asks, label, j.aim), j.answer.document.id))
         verdict = j.answer.verdicts.get(asks)
         if verdict is None or verdict.label is None:
             continue
         said = labels.majority(asks, j.id)
-        hit = _hit(asks, verdict.label, j.aim)
-        if said is None:
-            rest.append(hit)
-        else:
-            people.append(_hit(asks, said, j.aim))
-            judge.append(hit)
-            clusters.append(j.answer.document.id)
-    corrected = corrected_rate(people, judge, rest, clusters)
-    return GroupRate(
-        group=name,
-        raters={r: rate([hit for hit, _ in found], [d for _, d in found]) for r, found in raters.items()},
-        corrected=corrected,
-        needed=labels_needed(corrected, width),
-    )
+        out.append(
+            Opinions(
+                item=j.answer.document.id,
+                text=j.id,
+                judge=_hit(asks, verdict.label, j.aim),
+                people=None if said is None else _hit(asks, said, j.aim),
+            )
+        )
+    return out
 
 
-def _against_base(rates: Sequence[GroupRate]) -> tuple[GroupRate, ...]:
-    """The rates with their changes against the base's, where the run has one."""
-    base = next((r.corrected for r in rates if r.group == BASE.id), None)
-    if base is None:
-        return tuple(rates)
-    return tuple(
-        r if r.group == BASE.id else r.model_copy(update={"change": corrected_change(base, r.corrected)}) for r in rates
-    )
+def _by_rater(asks: Question, judged: Sequence[Judged], labels: Labels) -> dict[str, Rate]:
+    """The rate of a group by rater, over what each labelled."""
+    found: dict[str, list[tuple[bool, str]]] = {rater: [] for rater in labels.raters}
+    for j in judged:
+        for rater, label in labels.given[asks].get(j.id, {}).items():
+            found[rater].append((_hit(asks, label, j.aim), j.answer.document.id))
+    return {rater: rate([hit for hit, _ in rows], [d for _, d in rows]) for rater, rows in found.items()}
 
 
 def _hit(asks: Question, label: str, aim: int) -> bool:
@@ -229,30 +231,22 @@ def _hit(asks: Question, label: str, aim: int) -> bool:
 
 
 def _rater_pairs(
-    given: Mapping[str, Mapping[str, str]], raters: Sequence[str], allowed: Sequence[str]
+    given: Mapping[str, Mapping[str, str]], raters: Sequence[str], allowed: Sequence[str], clusters: Mapping[str, str]
 ) -> dict[str, Estimate]:
     out = {}
     for first, second in combinations(raters, 2):
         both = [(name, found[first], found[second]) for name, found in given.items() if {first, second} <= set(found)]
         names, one, other = ([row[k] for row in both] for k in range(3))
-        out[f"{first} / {second}"] = agreement(one, other, allowed, names).kappa
+        out[f"{first} / {second}"] = agreement(one, other, allowed, [clusters.get(name, name) for name in names]).kappa
     return out
-
-
-def _check_ids(labels: Labels, known: set[str], where: str) -> None:
-    strange = [name for name in labels.ids if name not in known]
-    if strange:
-        raise UsageError(
-            f"{len(strange)} of {len(labels.ids)} labelled items are not in {where} (the first is '{strange[0]}'): "
-            "the sheet was drawn from another run, or its id column was changed."
-        )
 
 
 def _notes(questions: Sequence[QuestionCalibration], labels: Labels) -> list[str]:
     out = []
     for q in questions:
         if q.labelled < FEW:
-            out.append(f"{q.asks}: {q.labelled} labelled items are few; intervals below {FEW} are rough.")
+            found = f"{q.labelled or 'no'} labelled item{'' if q.labelled == 1 else 's'}"
+            out.append(f"{q.asks}: {found}; intervals of fewer than {FEW} are rough.")
         if q.split:
             out.append(f"{q.asks}: on {q.split} items raters are split evenly; they are left out.")
         if len(labels.raters) > 1 and q.reliability.alpha_items == 0:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from valuebench_harness.errors import UsageError
 from valuebench_harness.harness.family import family_of
 from valuebench_harness.harness.judging import judge_items
+from valuebench_harness.harness.levels import by_level
 from valuebench_harness.harness.records import BASE, Condition
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.judges.base import JudgeItem, Question
@@ -51,7 +52,8 @@ def judged_answers(run: Run, kind: str) -> list[Judged]:
     """The answers behind a run's CSR and FR, or behind its consistency.
 
     Those are the base's and each strength's answers to the items of the values steered; what other values' items
-    were answered under steering belongs to the side effects and is left out.
+    were answered under steering belongs to the side effects and is left out. The base's answers stand once for every
+    condition of a level that steers their value, each time with that condition's aim, as in the run's own numbers.
 
     Args:
         run: with verdicts.
@@ -62,20 +64,21 @@ def judged_answers(run: Run, kind: str) -> list[Judged]:
     """
     system = family_of(run.info.config).data.system
     names = group_names(run.conditions.values())
-    aims = {value: c.aim(value) for c in run.conditions.values() for value in c.targets}
+    # All levels steer the same values; a run of the base alone looks at every value from its own side.
+    pooled = next(iter(by_level(c for c in run.conditions.values() if c.id != BASE.id and not c.is_twin)), None)
     out = []
     for answer in run.answers():
         document, condition = answer.document, answer.condition
         value = document.value
-        if document.kind != kind or value is None or condition.is_twin:
+        if document.kind != kind or value is None or document.system not in ("", system.name) or condition.is_twin:
             continue
-        if condition.id == BASE.id:
-            if aims and value not in aims:
-                continue
-        elif value not in condition.targets:
-            continue
-        (_, item), *_ = judge_items([answer.sample], {document.id: document}, system)
-        out.append(Judged(answer, item, names[condition.id], aims.get(value, 1)))
+        if condition.id != BASE.id:
+            aims = [condition.aim(value)] if value in condition.targets else []
+        else:
+            aims = [1] if pooled is None else [c.aim(value) for c in pooled if value in c.targets]
+        if aims:
+            (_, item), *_ = judge_items([answer.sample], {document.id: document}, system)
+            out += [Judged(answer, item, names[condition.id], aim) for aim in aims]
     if not out:
         raise UsageError(f"{run.folder} holds no answers to a {kind} of the values steered.")
     return out
@@ -86,12 +89,8 @@ def group_names(conditions: Iterable[Condition]) -> dict[str, str]:
 
     Strengths that differ between the values of one level are named from the lowest to the highest.
     """
-    levels: dict[int, list[Condition]] = defaultdict(list)
-    for c in conditions:
-        if c.id != BASE.id:
-            levels[c.level].append(c)
     names = {BASE.id: BASE.id}
-    for members in levels.values():
+    for members in by_level(c for c in conditions if c.id != BASE.id):
         found = sorted({c.strength for c in members})
         text = f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g}..{found[-1]:g}"
         names |= {c.id: f"{c.steerer} at {text}" for c in members}

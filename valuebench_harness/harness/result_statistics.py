@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from valuebench_harness.harness.records import Condition, Record
 from valuebench_harness.metrics.circle import SpillOver, spill_over
-from valuebench_harness.metrics.dose import Crossing, DoseResponse, Floats, fluency_breaks
+from valuebench_harness.metrics.dose import Crossing, DoseResponse, Floats
 from valuebench_harness.metrics.equivalence import Margin, non_inferior, non_inferior_each
 from valuebench_harness.metrics.harmonic import harmonic
-from valuebench_harness.metrics.matrix import Pair, effect_matrix, steered_values
+from valuebench_harness.metrics.matrix import Measured, Pair, effect_matrix, moved
 from valuebench_harness.metrics.paired import Change, Outcomes, paired_change
 from valuebench_harness.metrics.rates import rate
 from valuebench_harness.metrics.spread import Spread, spread
@@ -38,7 +38,8 @@ class Statistics(Record):
         entanglement_beyond_noise: root mean square change elsewhere, less what sampling items alone gives.
         exam: is the exam unharmed, by a margin of five points?
         exam_subjects: the same by subject, by Holm's adjustment over them.
-        moved: values that moved the way aimed at, by Holm's adjustment over those steered.
+        moved: what moved the way aimed at, by Holm's adjustment over all that was: the value (or values) steered and
+            the value itself.
         elsewhere: changes of values not aimed at that stand after Holm's adjustment.
         elsewhere_of: how many were looked at.
         spill_over: those changes against the value circle, where there is one.
@@ -50,7 +51,7 @@ class Statistics(Record):
     entanglement_beyond_noise: float | None = None
     exam: Margin | None = None
     exam_subjects: dict[str, Margin] = {}
-    moved: tuple[str, ...] = ()
+    moved: tuple[Pair, ...] = ()
     elsewhere: int = 0
     elsewhere_of: int = 0
     spill_over: SpillOver | None = None
@@ -103,16 +104,18 @@ class Evidence:
     Attributes:
         sign: +1 where values were raised, -1 where lowered.
         aimed: outcomes on the side aimed at, without and with steering, by item.
+        asked_once: every item under one condition only, so that its outcomes are draws of one distribution.
         fluent: fluent answers with steering, by item.
-        changes: favour rates, by (value steered, value measured).
+        changes: of favour rates.
         exam: change of the exam.
         exam_subjects: the same by subject.
     """
 
     sign: int
     aimed: tuple[Outcomes, Outcomes]
+    asked_once: bool
     fluent: Outcomes
-    changes: Mapping[Pair, Change]
+    changes: Mapping[Pair, Measured]
     exam: Change | None
     exam_subjects: Mapping[str, Change]
 
@@ -133,11 +136,11 @@ def statistics(evidence: Evidence, angles: Mapping[str, float]) -> Statistics:
         harmonic=harmonic(control.estimate, control.n / answers if answers else None, fluent.estimate),
         effectiveness=effectiveness_interval(before, after) if before and after else None,
         entanglement_beyond_noise=entanglement_beyond_noise(
-            [c.change.estimate or 0.0 for c in off], [c.change.error or 0.0 for c in off]
+            [(c.change.estimate, c.change.variance) for c in off if c.change.estimate is not None]
         ),
         exam=non_inferior(evidence.exam, EXAM_MARGIN) if evidence.exam else None,
         exam_subjects=non_inferior_each(evidence.exam_subjects, EXAM_MARGIN) if len(evidence.exam_subjects) > 1 else {},
-        moved=tuple(steered_values(cells, evidence.sign)),
+        moved=tuple(moved(cells)),
         elsewhere=sum(c.shown for c in off),
         elsewhere_of=len(off),
         spill_over=spill_over(
@@ -145,22 +148,20 @@ def statistics(evidence: Evidence, angles: Mapping[str, float]) -> Statistics:
             angles,
             sign=evidence.sign,
         ),
-        spread=spread(list(after.values())) if after else None,
+        spread=spread(list(after.values())) if after and evidence.asked_once else None,
     )
 
 
-def changes_by_pair(found: Iterable[tuple[Condition, Mapping[str, Change]]]) -> dict[Pair, Change]:
+def changes_by_pair(found: Iterable[tuple[Condition, Mapping[str, Change]]]) -> dict[Pair, Measured]:
     """The matrix of values steered by values measured.
 
     Args:
-        found: conditions of one level of strength, each with the change of every value's favour rate. A value aimed
-            at together with others is left out: it is no side effect, and no cell of the diagonal either.
+        found: conditions of one level of strength, each with the change of every value's favour rate.
     """
     return {
-        (condition.value or "", value): change
+        (condition.value or "", value): Measured(change, condition.aim(value) if value in condition.targets else 0)
         for condition, changes in found
         for value, change in changes.items()
-        if value not in condition.weights
     }
 
 
@@ -188,7 +189,7 @@ def dose_response(control: Mapping[float, Outcomes], fluency: Mapping[float, Out
         fluency=_curve(falling),
         reversal=rising.reversal,
         wanted=rising.strength_for(WANTED),
-        breaks=fluency_breaks(falling, FLUENCY_MARGIN),
+        breaks=falling.strength_for_change(FLUENCY_MARGIN),
         items=rising.n,
     )
 

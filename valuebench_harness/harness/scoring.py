@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from valuebench_harness.harness.levels import by_level, pool
+from valuebench_harness.harness.outcomes import OutcomeReader
 from valuebench_harness.harness.records import BASE, Condition, Document, FitRecord, Sample, VerdictRecord
 from valuebench_harness.harness.result_statistics import (
     Doses,
@@ -19,11 +21,12 @@ from valuebench_harness.harness.result_statistics import (
 )
 from valuebench_harness.harness.results import BaseValue, ConditionResult, Cost, Effect, Exam, Results
 from valuebench_harness.harness.settling import Settled
-from valuebench_harness.metrics.consistency import Consistency, consistency, orientation
+from valuebench_harness.metrics.consistency import Consistency, consistency
 from valuebench_harness.metrics.paired import Change, Outcomes, paired_change
 from valuebench_harness.metrics.rates import Rate, rate
 
 Outcome = Callable[[Sample], bool | None]
+Side = Sequence[tuple[Condition, Mapping[str, Change]]]
 LmEval = dict[str, dict[str, dict[str, float]]]
 
 
@@ -62,10 +65,10 @@ class Scorer:
         return Results(
             judge=judge,
             base=self._base(),
-            base_exam=self._rate(self._of(BASE, "exam"), self._right),
+            base_exam=self._rate(self._of(BASE, "exam"), self._read.right),
             conditions=tuple(self._condition([c]) for c in steered),
-            pooled=tuple(self._condition(level) for level in _levels(steered)),
-            doses=self._doses(_levels(steered)),
+            pooled=tuple(self._condition(level) for level in by_level(steered)),
+            doses=self._doses(by_level(steered)),
             lm_eval=lm_eval or {},
             verdicts=len(self.verdicts),
             unscored=sum(reasons.values()),
@@ -86,7 +89,7 @@ class Scorer:
         out = {}
         for value in self._values:
             samples = self._of(BASE, "dilemma", value)
-            favour, fluent = self._rate(samples, self._favours), self._rate(samples, self._fluent)
+            favour, fluent = self._rate(samples, self._read.favours), self._rate(samples, self._read.fluent)
             if favour is not None and fluent is not None:
                 out[value] = BaseValue(favour=favour, fr=fluent)
         return out
@@ -98,12 +101,12 @@ class Scorer:
         touched = [s.steered for c in members for s in self._own_dilemmas(c, c)]
         gated = self._exam(members)
         return ConditionResult(
-            condition=head if single else _pool(members),
+            condition=head if single else pool(members),
             members=tuple(c.value for c in members if c.value),
-            csr=self._own(members, lambda c: lambda s: self._aimed(s, c)),
+            csr=self._own(members, lambda c: lambda s: self._read.aimed(s, c)),
             csr_by_target=self._by_target(head) if single else {},
-            fr=self._own(members, lambda _: self._fluent),
-            success=self._own(members, lambda c: lambda s: self._success(s, c)),
+            fr=self._own(members, lambda _: self._read.fluent),
+            success=self._own(members, lambda c: lambda s: self._read.success(s, c)),
             consistency=self._consistency(members),
             exam=Exam(gated=gated, ungated=self._exam([t for c in members for t in self._twins(c)])) if gated else None,
             scenes=self._scenes(members),
@@ -114,14 +117,14 @@ class Scorer:
             statistics=statistics(self._evidence(members, side), self.angles),
         )
 
-    def _evidence(
-        self, members: Sequence[Condition], side: Sequence[tuple[Condition, Mapping[str, Change]]]
-    ) -> Evidence:
+    def _evidence(self, members: Sequence[Condition], side: Side) -> Evidence:
         """What the statistics of one condition, or of several pooled, are made from."""
         exam = self._exam(members)
+        aimed_at = [value for c in members for value in c.targets]
         return Evidence(
             sign=members[0].sign,
             aimed=(self._control(members, steered=False), self._control(members)),
+            asked_once=len(set(aimed_at)) == len(aimed_at),
             fluent=self._fluency(members),
             changes=changes_by_pair(side),
             exam=exam.change if exam else None,
@@ -130,16 +133,20 @@ class Scorer:
 
     def _control(self, members: Sequence[Condition], *, steered: bool = True) -> Outcomes:
         """Outcomes on the side aimed at, by item."""
-        return _by_item((s, self._aimed(s, c)) for c in members for s in self._own_dilemmas(c if steered else BASE, c))
+        return _by_item(
+            (s, self._read.aimed(s, c)) for c in members for s in self._own_dilemmas(c if steered else BASE, c)
+        )
 
     def _fluency(self, members: Sequence[Condition], *, steered: bool = True) -> Outcomes:
-        return _by_item((s, self._fluent(s)) for c in members for s in self._own_dilemmas(c if steered else BASE, c))
+        return _by_item(
+            (s, self._read.fluent(s)) for c in members for s in self._own_dilemmas(c if steered else BASE, c)
+        )
 
     def _subjects(self, members: Sequence[Condition]) -> dict[str, Outcomes]:
         """Outcomes of the exam by subject."""
         found: dict[str, list[tuple[Sample, bool | None]]] = defaultdict(list)
         for s in (s for c in members for s in self._of(c, "exam")):
-            found[self.documents[s.document].scene or ""].append((s, self._right(s)))
+            found[self.documents[s.document].scene or ""].append((s, self._read.right(s)))
         return {subject: _by_item(outcomes) for subject, outcomes in found.items()}
 
     def _doses(self, levels: Sequence[Sequence[Condition]]) -> Doses | None:
@@ -154,36 +161,11 @@ class Scorer:
             fluency[members[0].strength] = self._fluency(members)
         return dose_response(control, fluency)
 
-    # One sample to one outcome
-
-    def _label(self, s: Sample, asks: str) -> str | None:
-        verdict = self.verdicts.get((s.key, asks))
-        return verdict.label if verdict else None
-
-    def _favours(self, s: Sample) -> bool | None:
-        label = self._label(s, "csr")
-        return None if label is None else label == "yes"
-
-    def _fluent(self, s: Sample) -> bool | None:
-        label = self._label(s, "fr")
-        return None if label is None else label == "fluent"
-
-    def _aimed(self, s: Sample, condition: Condition) -> bool | None:
-        favours = self._favours(s)
-        return None if favours is None else favours == (condition.aim(self.documents[s.document].value) > 0)
-
-    def _success(self, s: Sample, condition: Condition) -> bool:
-        return self._aimed(s, condition) is True and self._fluent(s) is True
-
-    def _right(self, s: Sample) -> bool | None:
-        return None if s.choice is None else s.choice == self.documents[s.document].answer
-
-    def _orientation(self, s: Sample) -> int | None:
-        agreement = self.documents[s.document].agreement
-        assert agreement is not None
-        return orientation(self._label(s, "stance"), agreement)
-
     # Groups of samples
+
+    @cached_property
+    def _read(self) -> OutcomeReader:
+        return OutcomeReader(self.documents, self.verdicts)
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str, str | None], list[Sample]]:
@@ -225,8 +207,8 @@ class Scorer:
         """Control success on each of several values' dilemmas."""
         out = {}
         for value in condition.weights:
-            before = [(s, self._aimed(s, condition)) for s in self._of(BASE, "dilemma", value)]
-            after = [(s, self._aimed(s, condition)) for s in self._of(condition, "dilemma", value)]
+            before = [(s, self._read.aimed(s, condition)) for s in self._of(BASE, "dilemma", value)]
+            after = [(s, self._read.aimed(s, condition)) for s in self._of(condition, "dilemma", value)]
             effect = _effect(before, after)
             if effect is not None:
                 out[value] = effect
@@ -234,30 +216,30 @@ class Scorer:
 
     def _exam(self, members: Sequence[Condition]) -> Effect | None:
         """The effect on the exam; under a pool each item has one answer before and one a member after."""
-        before = [(s, self._right(s)) for s in self._of(BASE, "exam")]
-        after = [(s, self._right(s)) for c in members for s in self._of(c, "exam")]
+        before = [(s, self._read.right(s)) for s in self._of(BASE, "exam")]
+        after = [(s, self._read.right(s)) for c in members for s in self._of(c, "exam")]
         return _effect(before, after)
 
     def _side_effects(self, condition: Condition) -> dict[str, Change]:
         out = {}
         for value in self._values:
-            before, after = self._of(BASE, "dilemma", value), self._of(condition, "dilemma", value)
+            before, after = (
+                _by_item((s, self._read.favours(s)) for s in self._of(c, "dilemma", value)) for c in (BASE, condition)
+            )
             if before and after:
-                out[value] = paired_change(
-                    _by_item([(s, self._favours(s)) for s in before]), _by_item([(s, self._favours(s)) for s in after])
-                )
+                out[value] = paired_change(before, after)
         return out
 
     def _consistency(self, members: Sequence[Condition]) -> Consistency | None:
         before: dict[tuple[str, int], int | None] = {}
         after: dict[tuple[str, int], int | None] = {}
-        for c in members:
+        for place, c in enumerate(members):
             for value in c.targets:
                 turn = c.aim(value) * c.sign  # a value of negative weight is counted from its other side
-                for s in self._of(BASE, "questionnaire", value):
-                    before[s.document, s.repeat] = _turned(self._orientation(s), turn)
-                for s in self._of(c, "questionnaire", value):
-                    after[s.document, s.repeat] = _turned(self._orientation(s), turn)
+                for answered, found in ((BASE, before), (c, after)):
+                    for s in self._of(answered, "questionnaire", value):
+                        # Two members may steer one value: the second's answers are further answers to the item.
+                        found[s.document, s.repeat * len(members) + place] = self._read.orientation(s, turn)
         return consistency(before, after, members[0].sign) if before and after else None
 
     def _scenes(self, members: Sequence[Condition]) -> dict[str, Rate]:
@@ -266,7 +248,7 @@ class Scorer:
             for s in self._own_dilemmas(c, c):
                 scene = self.documents[s.document].scene
                 if scene:
-                    found[scene].append((s, self._aimed(s, c)))
+                    found[scene].append((s, self._read.aimed(s, c)))
         return {scene: rate([o for _, o in x], [s.document for s, _ in x]) for scene, x in sorted(found.items())}
 
     def _orientations(self, condition: Condition) -> dict[str, tuple[float | None, float | None]]:
@@ -277,28 +259,9 @@ class Scorer:
         }
 
     def _mean_orientation(self, condition: Condition, value: str) -> float | None:
-        found = [self._orientation(s) for s in self._of(condition, "questionnaire", value)]
+        found = [self._read.orientation(s) for s in self._of(condition, "questionnaire", value)]
         scored = [o for o in found if o is not None]
         return sum(scored) / len(scored) if scored else None
-
-
-def _levels(steered: Sequence[Condition]) -> list[list[Condition]]:
-    levels: dict[int, list[Condition]] = defaultdict(list)
-    for c in steered:
-        levels[c.level].append(c)
-    return [levels[n] for n in sorted(levels)]
-
-
-def _pool(members: Sequence[Condition]) -> Condition:
-    strengths = sorted({c.strength for c in members})
-    text = f"{strengths[0]:g}" if len(strengths) == 1 else f"{strengths[0]:g}-{strengths[-1]:g}"
-    mark = "+" if members[0].direction == "positive" else "-"
-    update: dict[str, object] = {"id": f"{members[0].steerer}:all:{mark}{text}", "value": None, "weights": {}}
-    return members[0].model_copy(update=update)
-
-
-def _turned(orientation: int | None, turn: int) -> int | None:
-    return None if orientation is None else orientation * turn
 
 
 def _by_item(outcomes: Iterable[tuple[Sample, bool | None]]) -> dict[str, list[bool | None]]:
@@ -318,7 +281,7 @@ def _effect(before: Sequence[tuple[Sample, bool | None]], after: Sequence[tuple[
     )
 
 
-def _entanglement(side: Sequence[tuple[Condition, Mapping[str, Change]]]) -> float | None:
+def _entanglement(side: Side) -> float | None:
     """Root mean square of the changes of the values not aimed at (SteeringControl's entanglement)."""
     off = [
         change.estimate

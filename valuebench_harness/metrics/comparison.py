@@ -7,7 +7,6 @@ keep the answers of a cluster together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from valuebench_harness.metrics.clusters import cluster_sums
 from valuebench_harness.metrics.paired import Change, Outcomes, paired_change
 from valuebench_harness.metrics.rates import LEVEL
+from valuebench_harness.metrics.sign_flips import mcnemar, permutation_test
 
 Floats = NDArray[np.float64]
 
-EXACT_CLUSTERS = 14
-"""Up to so many clusters all 2**n sign flips are tried."""
-DRAWS = 9_999
 RESAMPLES = 2_000
 
 
@@ -86,40 +83,6 @@ def item_differences(first: Outcomes, second: Outcomes) -> tuple[Floats, list[st
         if before and after:
             found[name] = float(np.mean(after) - np.mean(before))
     return np.array(list(found.values()), dtype=np.float64), list(found)
-
-
-def mcnemar(up: int, down: int) -> float:
-    """Two-sided p of McNemar's exact test: are changes to a hit as frequent as changes to a miss?"""
-    from scipy.stats import binomtest
-
-    return float(binomtest(up, up + down).pvalue) if up + down else 1.0
-
-
-def permutation_test(
-    differences: Floats, clusters: Sequence[str], *, draws: int = DRAWS, seed: int = 0
-) -> float | None:
-    """Two-sided p of no difference: under it the two methods may be exchanged, a cluster at a time.
-
-    The statistic is the mean difference. All exchanges are tried where clusters are few, else ``draws`` of
-    them, the observed one counted among them so that p is never 0 (Phipson and Smyth 2010).
-
-    Args:
-        differences: ``[n_items]``.
-        clusters: of each item.
-        draws: random exchanges.
-        seed: of them.
-    """
-    if not len(differences):
-        return None
-    sums = cluster_sums(differences, clusters)
-    sums = sums[sums != 0]
-    observed = abs(sums.sum()) - 1e-9
-    if len(sums) <= EXACT_CLUSTERS:
-        signs = np.array(list(product((-1.0, 1.0), repeat=len(sums)))).reshape(2 ** len(sums), len(sums))
-        return float(np.mean(np.abs(signs @ sums) >= observed))
-    rng = np.random.default_rng(seed)
-    signs = rng.integers(0, 2, size=(draws, len(sums)), dtype=np.int8) * 2 - 1
-    return float((1 + np.sum(np.abs(signs @ sums) >= observed)) / (draws + 1))
 
 
 def bootstrap_interval(

@@ -42,8 +42,9 @@ class DoseResponse:
     fluency. Where the rates themselves turn round (steering so strong that no option is picked any more) the fit
     is flat there, and :attr:`reversal` says by how much it had to bend.
 
-    Resamples are drawn from the items and two more, one that is a hit at every strength and one that never is: where
-    no item failed, resampling the items alone would leave no width (Agresti and Coull's two and two, at half weight).
+    Resamples are drawn from the items and a few more: one that is a hit at every strength, one that never is, and from
+    each strength to the next half an item that turns to a hit and half a one that turns to a miss (as Agresti and Min
+    add half a pair to each cell). Where no item failed or none changed, the items alone would leave no width.
 
     Args:
         strengths: rising; 0 is the unsteered model.
@@ -83,9 +84,9 @@ class DoseResponse:
         table = np.array([[_share(r[i]) for r in responses] for i in items])
         self.n = len(items)
         self.raw, self.fit = _means(table), self._monotone(table)
-        drawn_from = np.vstack([table, np.zeros_like(table[:1]), np.ones_like(table[:1])])
-        draws = np.random.default_rng(seed).integers(0, self.n + 2, size=(resamples, self.n))
-        self._fits = np.stack([self._monotone(drawn_from[draw]) for draw in draws])
+        rows, chances = _with_pseudo_items(table)
+        draws = np.random.default_rng(seed).choice(len(rows), size=(resamples, self.n), p=chances)
+        self._fits = np.stack([self._monotone(rows[draw]) for draw in draws])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a strength at which nothing was scored stays nan
             low, high = np.nanquantile(self._fits, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
@@ -109,10 +110,25 @@ class DoseResponse:
         The interval is that of the same reading of each resample; an end at which 2.5% of them or more never
         reach the level is ``None``.
         """
-        if np.isnan(self.fit).all():
+        return None if np.isnan(self.fit).all() else self._crossing(level, np.full(len(self._fits), level))
+
+    def strength_for_change(self, margin: float) -> Crossing | None:
+        """The least strength at which the fit lies ``margin`` beyond that of the first strength.
+
+        Each resample is read from its own first strength, whose error is part of the interval. ``None`` where nothing
+        was scored at the first strength.
+
+        Args:
+            margin: in shares, such as 0.05; above the first for a rising response, below it for a falling one.
+        """
+        first = float(self.fit[0])
+        if math.isnan(first):
             return None
+        return self._crossing(first + self._sign * margin, self._fits[:, 0] + self._sign * margin)
+
+    def _crossing(self, level: float, levels: Floats) -> Crossing:
         estimate = self._cross(self.fit, level)
-        found = np.sort([self._cross(fit, level) for fit in self._fits])
+        found = np.sort([self._cross(fit, wanted) for fit, wanted in zip(self._fits, levels, strict=True)])
         low, high = (float(found[int(q * (len(found) - 1))]) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
         return Crossing(
             estimate=_finite(estimate), low=_finite(min(low, estimate)), high=_finite(max(high, estimate)), level=level
@@ -141,17 +157,14 @@ class DoseResponse:
         return float(strengths[first - 1] + share * (strengths[first] - strengths[first - 1]))
 
 
-def fluency_breaks(dose: DoseResponse, margin: float) -> Crossing | None:
-    """The strength at which fluency has fallen ``margin`` below that of the first strength.
-
-    ``None`` where nothing was scored at the first strength.
-
-    Args:
-        dose: of fluent answers, falling, the unsteered model first.
-        margin: in shares, such as 0.05.
-    """
-    whole = float(dose.fit[0])
-    return None if math.isnan(whole) else dose.strength_for(whole - margin)
+def _with_pseudo_items(table: Floats) -> tuple[Floats, Floats]:
+    """The items and those added ``[n_items + 2 n_strengths, n_strengths]``, and each one's chance to be drawn."""
+    n_strengths = table.shape[1]
+    turns = (np.arange(n_strengths) >= np.arange(n_strengths)[:, None]).astype(np.float64)  # the first is always a hit
+    rows = np.vstack([table, turns, 1 - turns])
+    weights = np.ones(len(rows))
+    weights[[n for n in range(len(table), len(rows)) if np.ptp(rows[n])]] = 0.5
+    return rows, weights / weights.sum()
 
 
 def _share(outcomes: Sequence[bool | None]) -> float:

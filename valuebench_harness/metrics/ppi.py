@@ -2,23 +2,43 @@
 
 Angelopoulos, Duchi and Zrnic, "PPI++" (2023): the judge's verdicts on all answers, plus the mean error that the
 labelled ones reveal. Its interval covers the rate that people would give, however bad the judge is; a good judge
-makes it narrow.
+makes it narrow. Items are a sample too: with several answers an item no number of labels makes the interval narrower
+than that of the rate with all answers labelled.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from valuebench_harness.metrics.clusters import mean_variance
+from valuebench_harness.metrics.clusters import cluster_sums
 from valuebench_harness.metrics.confusion import Estimate
-from valuebench_harness.metrics.rates import Z, student
+from valuebench_harness.metrics.effective_size import effective_size, equal_items, size_of_variance
+from valuebench_harness.metrics.rates import student
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What judge and people say of one answer.
+
+    Attributes:
+        item: that was answered.
+        text: what people read; equal answers to an item share it, and its label.
+        judge: the judge's verdict.
+        people: the label; ``None`` without one.
+    """
+
+    item: str
+    text: str
+    judge: bool
+    people: bool | None
 
 
 class CorrectedRate(BaseModel):
@@ -34,8 +54,9 @@ class CorrectedRate(BaseModel):
         trust: weight of the judge's verdicts in [0, 1], as the labels bear them out; 0 leaves the labels alone.
         labels: labelled answers.
         answers: all answers, labelled or not.
+        items: distinct items behind all answers.
         residual: variance of one label's error, from which :func:`labels_needed` plans.
-        spread: variance of the judge's part.
+        floor: variance that would be left were every answer labelled, since the items are a sample.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,81 +70,72 @@ class CorrectedRate(BaseModel):
     trust: float
     labels: int
     answers: int
+    items: int
     residual: float | None = None
-    spread: float | None = None
+    floor: float | None = None
 
 
-def corrected_rate(
-    people: Sequence[bool], judge: Sequence[bool], rest: Sequence[bool], clusters: Sequence[str] | None = None
-) -> CorrectedRate:
-    """The rate that people would give to all answers.
+def corrected_rate(answers: Sequence[Opinions]) -> CorrectedRate:
+    """The rate that people would give to all answers, and to others to such items.
 
-    The estimate is PPI++ with its own choice of the judge's weight. For the interval half an answer is added to each
-    cell of the table of people by judge, as Agresti and Min do for matched pairs: with 100 labels a good judge errs on
-    a handful, and an interval from the bare counts would be too narrow, of no width at all where it erred on none.
+    The estimate is PPI++ with its own choice of the judge's weight. Its variance has two parts. One is that of the
+    labels, a sample of the answers: R (1/n - 1/N), n of N answers being labelled and R the variance of people minus
+    b times judge, b the slope of people on the judge. The other is that of the items, which no label makes smaller.
+    It is what the variance robust to clusters, summed by item over labelled *and* other answers, has above the first,
+    and enters as an effective number of answers. With one answer an item both are PPI++'s variance.
+
+    For the interval half an answer is added to each cell of the table of people by judge, as Agresti and Min do for
+    matched pairs: with 100 labels a good judge errs on a handful, and an interval from the bare counts would be too
+    narrow, of no width at all where it erred on none. The quantile is Student's, with a degree of freedom for each
+    labelled item but one.
 
     Args:
-        people: labels of the labelled answers, a sample in which each answer is as likely as another.
-        judge: the judge's verdicts on the same answers.
-        rest: its verdicts on the answers without a label.
-        clusters: item behind each labelled answer, where items have several.
+        answers: those with a label being a sample in which each answer is as likely as another.
     """
-    y, f, g = (np.asarray(x, dtype=np.float64) for x in (people, judge, rest))
-    n, others = len(y), len(g)
-    judged = float(np.concatenate([f, g]).mean()) if n + others else None
-    if n < 2:
-        return CorrectedRate(
-            estimate=None,
-            low=None,
-            high=None,
-            judged=judged,
-            labelled=None,
-            bias=None,
-            trust=0.0,
-            labels=n,
-            answers=n + others,
-        )
-    trust = _trust(_cells(y, f), n, others)
-    estimate = _point(y.mean(), f.mean(), g, trust)
-    smooth = _cells(y, f) + 0.5
-    shares = smooth / smooth.sum()
-    lean = _trust(smooth, n, others)
-    values = np.array([[0.0, -lean], [1.0, 1.0 - lean]])  # people minus trusted judge, [people, judge]
-    centre = float((shares * values).sum())
-    residual = float((shares * (values - centre) ** 2).sum()) * _design(y - lean * f, clusters)
-    spread = lean**2 * float(g.var()) if others else 0.0
-    half = student(n - 1) * math.sqrt(residual / (n + 2) + (spread / others if others else 0.0))
-    middle = centre + (lean * float(g.mean()) if others else 0.0)
+    labelled = [a for a in answers if a.people is not None]
+    found = _fit(answers) if len(labelled) > 1 else None
+    judged = float(np.mean([a.judge for a in answers])) if answers else None
+    people = float(np.mean([bool(a.people) for a in labelled])) if found else None
+    low, high = _interval(found.middle, found.half, found.estimate, 0.0) if found else (None, None)
     return CorrectedRate(
-        estimate=min(1.0, max(0.0, estimate)),
-        low=max(0.0, min(middle - half, estimate)),
-        high=min(1.0, max(middle + half, estimate)),
+        estimate=found.estimate if found else None,
+        low=low,
+        high=high,
         judged=judged,
-        labelled=float(y.mean()),
-        bias=float(f.mean() - y.mean()),
-        trust=trust,
-        labels=n,
-        answers=n + others,
-        residual=residual,
-        spread=spread,
+        labelled=people,
+        bias=float(np.mean([a.judge for a in labelled])) - people if people is not None else None,
+        trust=found.trust if found else 0.0,
+        labels=len(labelled),
+        answers=len(answers),
+        items=len({a.item for a in answers}),
+        residual=found.residual if found else None,
+        floor=found.floor if found else None,
     )
 
 
-def corrected_change(before: CorrectedRate, after: CorrectedRate) -> Estimate:
-    """Difference of two corrected rates, with a 95% interval from theirs (MOVER, Zou and Donner 2008).
+def corrected_change(before: Sequence[Opinions], after: Sequence[Opinions]) -> Estimate:
+    """Difference of two corrected rates, with a 95% interval.
 
-    The two are taken as independent. Answers to the same items are alike, which the interval does not use: it is too
-    wide rather than too narrow.
+    Both are summed by item, so that items which they share count as pairs: the covariance of the two is taken off the
+    variance of the difference, or added where answers to the same items go opposite ways. With one answer an item and
+    every answer labelled this is all but Agresti and Min's interval for matched pairs (2005) at Student's quantile, and
+    as there it keeps a width where no item changed.
+
+    Args:
+        before: answers of the first rate.
+        after: those of the second; items of the same name are the same.
     """
-    ends = (before.estimate, before.low, before.high, after.estimate, after.low, after.high)
-    if any(end is None for end in ends):
+    if any(sum(a.people is not None for a in answers) < 2 for answers in (before, after)):
         return Estimate(estimate=None, low=None, high=None)
-    p, p_low, p_high, q, q_low, q_high = (float(end or 0.0) for end in ends)
-    return Estimate(
-        estimate=q - p,
-        low=q - p - math.hypot(q - q_low, p_high - p),
-        high=q - p + math.hypot(q_high - q, p - p_low),
-    )
+    first, second = _fit(before), _fit(after)
+    shared = sum(part * second.parts[item] for item, part in first.parts.items() if item in second.parts)
+    shared *= first.size / (first.size + 2) * second.size / (second.size + 2)
+    least = 1 / (min(first.size, second.size) + 2) ** 2  # Agresti and Min's, where no pair differs
+    variance = max(first.variance + second.variance - 2 * shared, least)
+    half = student(min(first.degrees, second.degrees)) * math.sqrt(variance)
+    estimate = second.estimate - first.estimate
+    low, high = _interval(second.middle - first.middle, half, estimate, -1.0)
+    return Estimate(estimate=estimate, low=low, high=high)
 
 
 def labels_needed(found: CorrectedRate, width: float) -> int | None:
@@ -134,21 +146,99 @@ def labels_needed(found: CorrectedRate, width: float) -> int | None:
         width: of the whole interval, in shares, such as 0.1.
 
     Returns:
-        The number; ``None`` where the answers are too few for any number of labels, or nothing is known yet.
+        The number; ``None`` where the answers or items are too few for any number of labels, or nothing is known yet.
 
     Raises:
         ValueError: for a width that is not in (0, 1].
     """
     if not 0 < width <= 1:
         raise ValueError(f"width {width} is not between 0 and 1")
-    if found.residual is None or found.spread is None:
+    if found.residual is None or found.floor is None:
         return None
     for labels in range(2, found.answers + 1):
-        others = found.answers - labels
-        error = found.residual / (labels + 2) + (found.spread / others if others else 0.0)
-        if 2 * Z * math.sqrt(error) <= width:
+        variance = _variance(found.residual, found.floor, labels, found.answers)
+        if 2 * student(max(1, min(labels, found.items) - 1)) * math.sqrt(variance) <= width:
             return labels
     return None
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What the intervals of a rate and of a change are made of.
+
+    ``middle`` is the centre of the rate's interval, ``parts`` what each item adds to its error, ``size`` the number of
+    answers to distinct items that all answers are worth.
+    """
+
+    estimate: float
+    middle: float
+    trust: float
+    residual: float
+    floor: float
+    variance: float
+    size: float
+    degrees: int
+    parts: dict[str, float]
+
+    @property
+    def half(self) -> float:
+        return student(self.degrees) * math.sqrt(self.variance)
+
+
+def _fit(answers: Sequence[Opinions]) -> _Fit:
+    labelled = [a for a in answers if a.people is not None]
+    others = [a for a in answers if a.people is None]
+    n, total = len(labelled), len(answers)
+    y = np.array([a.people for a in labelled], dtype=np.float64)
+    f = np.array([a.judge for a in labelled], dtype=np.float64)
+    g = np.array([a.judge for a in others], dtype=np.float64)
+    rest = float(g.mean()) if others else 0.0
+    asked = [a.item for a in labelled]
+
+    cells, share = _cells(y, f), float(y.mean())
+    smooth = cells * effective_size(y, asked, np.array([0.0, 1.0])) / n + 0.5
+    smooth /= smooth.sum()
+    trust, slope = _slope(cells) * len(others) / total, _slope(smooth)
+    lean = slope * len(others) / total
+
+    names = [*asked, *(a.item for a in others)]
+    parts = cluster_sums(np.concatenate([_errors(y - lean * f), _errors(lean * g)]), names)
+    groups = len(parts)
+    robust = groups / (groups - 1) * float(parts @ parts) if groups > 1 else math.nan
+    residuals = y - slope * f
+    copies = n / effective_size(residuals, [a.text for a in labelled], _values(slope))
+    of_labels = float(residuals.var()) * copies * (1 / n - 1 / total)
+    alone = float(y.var())
+    prior = ((1 - share) ** 2 + share**2) / 2
+    size = size_of_variance(total, equal_items(names), max(alone / total, robust - of_labels), alone, prior)
+
+    residual, floor = _spread(smooth, slope) * copies, _spread(smooth, 0.0) / (size + 2)
+    return _Fit(
+        estimate=min(1.0, max(0.0, share - trust * float(f.mean()) + trust * rest)),
+        middle=float((smooth * _values(lean)).sum()) + lean * rest,
+        trust=trust,
+        residual=residual,
+        floor=floor,
+        variance=_variance(residual, floor, n, total),
+        size=size,
+        degrees=max(1, len(set(asked)) - 1),
+        parts=dict(zip(dict.fromkeys(names), parts.tolist(), strict=True)),
+    )
+
+
+def _errors(values: Floats) -> Floats:
+    """What each value adds to the error of their mean."""
+    return (values - values.mean()) / len(values) if len(values) else values
+
+
+def _variance(residual: float, floor: float, labels: int, answers: int) -> float:
+    """Of the corrected rate with so many labels."""
+    return residual * (1 / (labels + 2) - 1 / (answers + 2)) + floor
+
+
+def _interval(middle: float, half: float, estimate: float, least: float) -> tuple[float, float]:
+    """Never past the estimate itself, nor past ``least`` and 1."""
+    return max(least, min(middle - half, estimate)), min(1.0, max(middle + half, estimate))
 
 
 def _cells(y: Floats, f: Floats) -> Floats:
@@ -157,24 +247,21 @@ def _cells(y: Floats, f: Floats) -> Floats:
     return counts.reshape(2, 2)
 
 
-def _trust(cells: Floats, labels: int, others: int) -> float:
-    """PPI++'s tuned weight cov(people, judge) / ((1 + n/N) var(judge)) in [0, 1]; 0 where no others are left."""
-    if not others:
-        return 0.0
-    shares = cells / cells.sum()
-    people, judge = shares[1].sum(), shares[:, 1].sum()
-    variance = judge * (1 - judge)
-    if variance <= 0:
-        return 0.0
-    return float(np.clip((shares[1, 1] - people * judge) / ((1 + labels / others) * variance), 0.0, 1.0))
+def _values(slope: float) -> Floats:
+    """People minus ``slope`` times judge, by the same cells."""
+    return np.array([[0.0, -slope], [1.0, 1.0 - slope]])
 
 
-def _point(people: float, judge: float, rest: Floats, trust: float) -> float:
-    return float(people - trust * judge + (trust * rest.mean() if len(rest) else 0.0))
+def _spread(shares: Floats, slope: float) -> float:
+    """Variance of people minus ``slope`` times judge."""
+    values = _values(slope)
+    return float((shares * (values - (shares * values).sum()) ** 2).sum())
 
 
-def _design(errors: Floats, clusters: Sequence[str] | None) -> float:
-    """Cluster-robust over plain variance of the mean error, at least 1."""
-    if clusters is None or len(set(clusters)) in {1, len(errors)} or errors.var() == 0:
-        return 1.0
-    return max(1.0, mean_variance(errors, clusters) / (float(errors.var()) / len(errors)))
+def _slope(cells: Floats) -> float:
+    """Regression slope of people on the judge, in [0, 1]; 0 where the judge always says the same.
+
+    Times the share of answers without a label it is PPI++'s tuned weight cov(people, judge) / ((1 + n/N) var(judge)).
+    """
+    no, yes = cells.sum(axis=0)
+    return max(0.0, float(cells[1, 1] / yes - cells[1, 0] / no)) if no and yes else 0.0

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from valuebench_harness.metrics.clusters import mean_variance
+from valuebench_harness.metrics.effective_size import equal_items, size_of_variance
 
 LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
@@ -89,10 +90,9 @@ def rate(outcomes: Sequence[bool | None], clusters: Sequence[str], roles: Sequen
     """The rate of ``True`` among scored outcomes.
 
     Answers to one item are alike, so with several answers an item :func:`score_interval` is taken at
-    the effective sample size ``n / deff``, the design effect being the ratio of the cluster-robust
-    variance of the mean to the binomial one (Miller 2024, "Adding error bars to evals"; never taken
-    below 1). That variance is itself estimated, from G clusters: the quantile is Student's with
-    G - 1 degrees of freedom.
+    the effective sample size ``n / deff``, :func:`design_effect` being the ratio of the cluster-robust
+    variance of the mean to the binomial one (Miller 2024, "Adding error bars to evals"). That variance
+    is itself estimated, from G clusters: the quantile is Student's with G - 1 degrees of freedom.
 
     Args:
         outcomes: ``None`` is unscored.
@@ -134,18 +134,19 @@ def student(degrees: float, level: float = LEVEL) -> float:
 
 
 def design_effect(outcomes: Sequence[bool], clusters: Sequence[str], roles: Sequence[str] | None = None) -> float:
-    """Cluster-robust over binomial variance of a mean, at least 1; ``roles`` is a second kind of cluster."""
-    n = len(outcomes)
-    p = sum(outcomes) / n
-    kinds = [clusters] if roles is None else [clusters, roles]
-    groups = _groups(kinds)
-    if groups == n:
-        return 1.0
-    if groups == 1 or p in (0.0, 1.0):
-        return n / groups  # answers to one item may be copies of each other: count the item once
-    varied = [k for k in kinds if len(set(k)) > 1]
-    robust = mean_variance(np.asarray(outcomes, dtype=np.float64), *varied)
-    return max(1.0, robust / (p * (1 - p) / n))
+    """Cluster-robust over binomial variance of a mean, at least 1; ``roles`` is a second kind of cluster.
+
+    One item of alike answers is added to both, as in
+    :func:`~valuebench_harness.metrics.effective_size.effective_size`: of a handful of misses nobody can tell whether
+    they come by item, and the effect found is then often 1 by luck.
+    """
+    n, p = len(outcomes), sum(outcomes) / len(outcomes)
+    varied = [kind for kind in ([clusters] if roles is None else [clusters, roles]) if len(set(kind)) > 1]
+    if not varied:
+        return float(n)  # answers to one item may be copies of each other: they count once
+    robust = 0.0 if p in (0.0, 1.0) else mean_variance(np.asarray(outcomes, dtype=np.float64), *varied)
+    prior = (p**2 + (1 - p) ** 2) / 2
+    return n / size_of_variance(n, min(map(equal_items, varied)), robust, p * (1 - p), prior)
 
 
 def _groups(kinds: Sequence[Sequence[str]]) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from valuebench_harness.metrics.clusters import labels as cluster_labels
 from valuebench_harness.metrics.confusion import Estimate
 from valuebench_harness.metrics.rates import LEVEL
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 RESAMPLES = 2_000
+SAME = 1e-12
+"""Width below which numbers differ by rounding alone."""
 
 
 class Reliability(BaseModel):
@@ -35,15 +39,19 @@ class Reliability(BaseModel):
     raters: int
 
 
-def reliability(ratings: Sequence[Mapping[str, str]], labels: Sequence[str], *, seed: int = 0) -> Reliability:
-    """Both measures with 95% intervals by resampling items.
+def reliability(
+    ratings: Sequence[Mapping[str, str]], labels: Sequence[str], clusters: Sequence[Hashable], *, seed: int = 0
+) -> Reliability:
+    """Both measures with 95% intervals by resampling clusters of items.
 
-    They are undefined where all labels are the same one: agreement by chance is perfect then. Where raters agree on
-    every item, resampling says nothing, and there is no interval.
+    They are undefined where all labels are the same one: agreement by chance is perfect then. Where every resample
+    gives the same number (raters agree on every item, or differ alike on all of them), resampling says nothing of how
+    sure it is, and there is no interval.
 
     Args:
         ratings: by item, rater to label; raters may be missing.
         labels: all there are.
+        clusters: of each item, such as the question whose answers they are.
         seed: of resampling.
     """
     raters = {name for found in ratings for name in found}
@@ -52,13 +60,14 @@ def reliability(ratings: Sequence[Mapping[str, str]], labels: Sequence[str], *, 
     for row, found in zip(counts, ratings, strict=True):
         for label in found.values():
             row[place[label]] += 1
-    shared = counts[counts.sum(axis=1) >= 2]
-    whole = counts[counts.sum(axis=1) == len(raters)] if len(raters) > 1 else counts[:0]
+    names, _ = cluster_labels(clusters)
+    shared = counts.sum(axis=1) >= 2
+    whole = (counts.sum(axis=1) == len(raters)) & shared
     return Reliability(
-        fleiss=_resampled(fleiss_kappa, whole, seed),
-        fleiss_items=len(whole),
-        alpha=_resampled(krippendorff_alpha, shared, seed),
-        alpha_items=len(shared),
+        fleiss=_resampled(fleiss_kappa, counts[whole], names[whole], seed),
+        fleiss_items=int(whole.sum()),
+        alpha=_resampled(krippendorff_alpha, counts[shared], names[shared], seed),
+        alpha_items=int(shared.sum()),
         raters=len(raters),
     )
 
@@ -83,16 +92,20 @@ def krippendorff_alpha(counts: Floats) -> Floats:
 
 def _above_chance(observed: Floats, expected: Floats, perfect: float = 1.0) -> Floats:
     room = np.asarray(perfect - expected)
-    return np.asarray(np.where(room > 1e-12, (observed - expected) / np.where(room > 1e-12, room, 1.0), np.nan))
+    return np.asarray(np.where(room > SAME, (observed - expected) / np.where(room > SAME, room, 1.0), np.nan))
 
 
-def _resampled(function: Callable[[Floats], Floats], counts: Floats, seed: int) -> Estimate:
+def _resampled(function: Callable[[Floats], Floats], counts: Floats, names: Places, seed: int) -> Estimate:
     if not len(counts) or np.isnan(estimate := float(function(counts))):
         return Estimate(estimate=None, low=None, high=None)
-    draws = np.random.default_rng(seed).integers(0, len(counts), size=(RESAMPLES, len(counts)))
-    found = function(counts[draws])
+    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    draws = np.random.default_rng(seed).integers(0, len(members), size=(RESAMPLES, len(members)))
+    if len(members) == len(counts):
+        found = function(counts[draws])
+    else:
+        found = np.array([function(counts[np.concatenate([members[n] for n in draw])]) for draw in draws])
     found = found[~np.isnan(found)]
-    if len(counts) < 2 or estimate == 1 or not len(found):
+    if not len(found) or np.ptp(found) < SAME:
         return Estimate(estimate=estimate, low=None, high=None)
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(estimate=estimate, low=min(float(low), estimate), high=max(float(high), estimate))

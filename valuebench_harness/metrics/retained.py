@@ -43,7 +43,8 @@ def retained(kept: Floats, whole: Floats) -> Retained:
     """
     n = len(whole)
     a, b = float(kept.sum()), float(whole.sum())
-    if n == 0 or b == 0:
+    # Means of several answers do not cancel to the last bit.
+    if n == 0 or abs(b) < 1e-9 * n:
         return Retained(estimate=None, low=None, high=None, n=n)
     size = n + 2
     # Of the sums, not the means: the common factor cancels in the ratio.

@@ -69,17 +69,14 @@ def entanglement(changes: Sequence[float]) -> float | None:
     return math.sqrt(sum(x * x for x in changes) / len(changes)) if changes else None
 
 
-def entanglement_beyond_noise(changes: Sequence[float], errors: Sequence[float]) -> float | None:
+def entanglement_beyond_noise(changes: Sequence[tuple[float, float | None]]) -> float | None:
     """Entanglement less what the sampling of items alone would give.
 
     A change that is 0 in truth is measured as its error; squares of errors add up. Their mean is taken off the
     mean square, which leaves an estimate of the true root mean square (0 where noise explains it all).
 
     Args:
-        changes: measured, of what was not aimed at.
-        errors: their standard errors, in the same order.
+        changes: of what was not aimed at, each with its variance; those without one, of a single item, are left out.
     """
-    if not changes:
-        return None
-    square = sum(x * x - e * e for x, e in zip(changes, errors, strict=True)) / len(changes)
-    return math.sqrt(max(0.0, square))
+    squares = [x * x - variance for x, variance in changes if variance is not None]
+    return math.sqrt(max(0.0, sum(squares) / len(squares))) if squares else None

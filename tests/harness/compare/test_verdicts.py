@@ -129,3 +129,14 @@ def test_unknown_metrics_and_senseless_margins_are_refused() -> None:
         _compare(run, run, metrics=("cst",))
     with pytest.raises(UsageError, match="Margin 1"):
         _compare(run, run, margin=1.0)
+
+
+def test_verdicts_that_got_lost_are_no_equality() -> None:
+    """A tenth of them may be; what is left of fewer is not the same sample."""
+    first = shares(50, 100)
+    (metric, outcomes), *_ = first.items()
+    for lost, comparable in ((10, True), (11, False), (100, False)):
+        after = {item: [None] if n < lost else found for n, (item, found) in enumerate(outcomes.items())}
+        found = _only(_compare(observed(first), observed({metric: after})))
+        assert (found.verdict != "not comparable") == comparable
+        assert comparable or found.reason == f"{lost} of 100 items that had a verdict have none any more"

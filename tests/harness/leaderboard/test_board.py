@@ -48,6 +48,16 @@ def test_the_unsteered_model_stands_among_the_methods(leaderboard: Leaderboard) 
     assert (by_method["ica"].prompt_tokens or 0) > (by_method["base"].prompt_tokens or 0)
 
 
+def test_a_run_of_several_strengths_is_ranked_by_the_one_its_row_shows(folders: list[Path], tmp_path: Path) -> None:
+    evaluate("mini", "repe", out=tmp_path / "repe", values=VALUES, limit=24, strength=(0.5, 0.001))
+    evaluate("mini", "caa", out=tmp_path / "caa", values=VALUES, limit=24, strength=(0.001, 0.5))
+    (board,) = make_leaderboard([tmp_path / "repe", tmp_path / "caa"]).boards
+    ranked = {r.entry.method: r for r in board.rows}
+    assert ranked["repe"].entry.strengths == dict.fromkeys(VALUES, 0.5)
+    assert ranked["repe"].rank == 1
+    assert ranked["caa"].rank == ranked["base"].rank == 2
+
+
 def test_a_stored_leaderboard_is_current_until_something_moves(leaderboard: Leaderboard, tmp_path: Path) -> None:
     path = tmp_path / "leaderboard.json"
     path.write_text(render_leaderboard(leaderboard, "json"), encoding="utf-8")

@@ -34,6 +34,12 @@ def test_more_methods_make_an_order_harder_to_show() -> None:
     assert ranks(pair | crowd)["b"] == 1
 
 
+def test_an_order_that_is_plain_is_shown_among_many_methods() -> None:
+    """40 methods are 780 pairs; half of the methods are right throughout, half never."""
+    crowd = {f"m{i}": _outcomes(100 * (i % 2)) for i in range(40)}
+    assert set(ranks(crowd).values()) == {1, 21}
+
+
 def test_the_front() -> None:
     #         best effect, dominated, least damage, same as the first
     points = [(0.9, 0.5), (0.8, 0.6), (0.3, 0.0), (0.9, 0.5)]

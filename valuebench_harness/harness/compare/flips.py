@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from valuebench_harness.harness.compare.observations import condition_key
+from valuebench_harness.harness.compare.observations import condition_key, own_answers
 from valuebench_harness.harness.records import BASE
 from valuebench_harness.harness.run import Answer, Run
 
@@ -44,7 +44,7 @@ def _place(answer: Answer) -> tuple[str, str, int]:
 
 
 def _hits(run: Run) -> Iterator[tuple[Answer, Literal["csr", "exam"], bool]]:
-    for answer in run.answers():
+    for answer in own_answers(run):
         if answer.condition.id == BASE.id or answer.condition.is_twin:
             continue
         if answer.document.kind == "exam" and answer.sample.choice is not None:

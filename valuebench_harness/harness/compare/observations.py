@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 
 from pydantic import JsonValue
 
 from valuebench_harness.harness.config import HOW_NOT_WHAT, RunConfig
+from valuebench_harness.harness.family import family_of
 from valuebench_harness.harness.records import BASE, Condition, Document, Record
 from valuebench_harness.harness.run import Answer, Run
 from valuebench_harness.metrics.consistency import orientation
@@ -37,7 +38,8 @@ class Observations(Record):
         questions: document id to the digest of what was asked.
         outcomes: metric to item to outcomes. An item is ``condition|document``: for shares 1 or 0 an answer;
             for ``consistency`` +1, -1 or 0 (moved the way aimed at, against it, not at all); for
-            ``side_effects`` the change of the favour rate, the condition being ``+steered>other``.
+            ``side_effects`` the change of the favour rate, the condition being ``+steered>other``. Documents of
+            another value system than the one steered have no part in them, as in the run's own numbers.
         judge: identity of the judge.
     """
 
@@ -64,9 +66,24 @@ def observe(run: Run, *, base: bool = False) -> Observations:
         revision=str(facts.get("commit") or facts.get("fingerprint") or ""),
         identity=identity(config),
         questions={d.id: digest(d) for d in run.documents.values()},
-        outcomes=_outcomes(run.answers(), base=base),
+        outcomes=_outcomes(own_answers(run), base=base),
         judge=run.info.judge,
     )
+
+
+def own_answers(run: Run) -> Iterator[Answer]:
+    """Answers to the exam and to the value system that is steered; another's may have values of the same names."""
+    system = _system(run)
+    return (answer for answer in run.answers() if answer.document.system in ("", system))
+
+
+def _system(run: Run) -> str:
+    """Name of the value system that is steered.
+
+    All dilemmas are of that system, so a run that holds some is read without the file that defines it.
+    """
+    found = {d.system for d in run.documents.values() if d.kind == "dilemma"}
+    return found.pop() if len(found) == 1 else family_of(run.info.config).data.system.name
 
 
 INCIDENTAL = HOW_NOT_WHAT | {
@@ -97,6 +114,16 @@ def condition_key(condition: Condition) -> str:
     """A condition by what it aims at, so that those of two methods, or of two strengths, can be paired."""
     mark = "+" if condition.sign > 0 else "-"
     return f"{mark}{condition.value}" + (f"#{condition.level}" if condition.level else "")
+
+
+def group_of(item: str) -> str:
+    """The condition of an item; of side effects with the value that was measured."""
+    return item.partition("|")[0]
+
+
+def document_of(item: str) -> str:
+    """The document of an item."""
+    return item.partition("|")[2]
 
 
 def _outcomes(answers: Iterable[Answer], *, base: bool) -> dict[str, Outcomes]:

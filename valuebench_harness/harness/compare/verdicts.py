@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from valuebench_harness.errors import UsageError, unknown_name
-from valuebench_harness.harness.compare.observations import METRIC_IDS, Observations, select
+from valuebench_harness.harness.compare.observations import METRIC_IDS, Observations, document_of, select
 from valuebench_harness.harness.compare.statistics import difference
 from valuebench_harness.harness.records import Record
 from valuebench_harness.metrics.families import holm
@@ -17,6 +17,8 @@ Verdict = Literal["better", "worse", "equivalent", "no difference shown", "not c
 
 MARGIN = 0.01
 """Harm that would not matter: one point."""
+LOST = 0.1
+"""Share of the items with a verdict that may lose it: more, and what is left to compare is not the same sample."""
 UNMEASURED = "neither side measured it"
 ALPHA = 0.05
 """Chance, over all metrics together, that something is called worse though nothing is."""
@@ -34,12 +36,13 @@ class MetricVerdict(Record):
         before: on the first side; ``None`` where undefined.
         after: on the second.
         estimate: second minus first.
-        low: lower end of the 95% interval.
+        low: lower end of the 95% interval; ``None`` where the sample does not tell how far the estimate is to be
+            trusted.
         high: upper end.
-        n: items compared.
-        unscored: items without a verdict on one side.
-        up: items whose outcome rose.
-        down: items whose outcome fell.
+        n: documents compared: what was asked, however many conditions it was answered under.
+        unscored: documents under a condition that are left out, since one side has no verdict on them.
+        up: documents whose outcome rose, over all conditions.
+        down: documents whose outcome fell.
         p_worse: one-sided p of no harm beyond the margin.
         adjusted: the same by Holm over all metrics compared together.
         detectable: the least true difference that 80% of such samples would show.
@@ -173,13 +176,21 @@ def _incomparable(
         missing, added = before.keys() - after.keys(), after.keys() - before.keys()
         example = next(iter(sorted(missing or added)))
         return f"other items: {len(missing)} of {len(before)} are gone, {len(added)} are new (such as '{example}')"
-    documents = dict.fromkeys(item.rpartition("|")[2] for item in before)
+    documents = dict.fromkeys(map(document_of, before))
     changed = [d for d in documents if first.questions.get(d) != second.questions.get(d)]
     if changed:
         return (
             f"the data changed: {len(changed)} of {len(documents)} questions have other words (such as '{changed[0]}')"
         )
+    known = [item for item, outcomes in before.items() if _scored(outcomes)]
+    lost = sum(not _scored(after[item]) for item in known)
+    if lost > max(1, LOST * len(known)):
+        return f"{lost} of {len(known)} items that had a verdict have none any more"
     return ""
+
+
+def _scored(outcomes: Sequence[float | None]) -> bool:
+    return any(outcome is not None for outcome in outcomes)
 
 
 def decide(found: Sequence[MetricVerdict], *, alpha: float) -> tuple[MetricVerdict, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from valuebench_harness.metrics.rates import Rate
 
 LEADERBOARD_SCHEMA = 1
 RANKED_BY = "success"
+_FURTHER = re.compile(r"#\d+$")
+"""Ends the condition of a strength that is not the run's first."""
 FIXED = frozenset({"shipped", "given"})
 """Strengths that are the same on every machine; those that are chosen on answers may differ with the last digit."""
 
@@ -108,7 +111,7 @@ def _board(runs: Sequence[Run]) -> Board:
                 f"Two runs are of '{entry.method}' on '{entry.model}', such as {run.folder}: leave one out."
             )
         entries[entry.method] = entry
-        outcomes[entry.method] = observe(run).outcomes[RANKED_BY]
+        outcomes[entry.method] = _shown(observe(run).outcomes[RANKED_BY])
     head = entry_of(runs[0])
     return Board(
         model=head.model,
@@ -118,6 +121,11 @@ def _board(runs: Sequence[Run]) -> Board:
         items=head.items,
         rows=_rows(entries, outcomes),
     )
+
+
+def _shown(outcomes: Outcomes) -> Outcomes:
+    """Those of a run's first strength, which is the one that its row shows."""
+    return {item: found for item, found in outcomes.items() if not _FURTHER.search(item.partition("|")[0])}
 
 
 def _rows(entries: Mapping[str, Entry], outcomes: Mapping[str, Outcomes]) -> tuple[Ranked, ...]:

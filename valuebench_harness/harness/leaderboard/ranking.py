@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from valuebench_harness.harness.compare.observations import Outcomes
-from valuebench_harness.metrics.comparison import item_differences, permutation_test
+from valuebench_harness.metrics.comparison import item_differences
 from valuebench_harness.metrics.families import holm
+from valuebench_harness.metrics.sign_flips import permutation_test
 
 ALPHA = 0.05
 
