@@ -219,9 +219,9 @@ def test_rescoring_needs_no_model_and_keeps_the_old_verdicts(run: Run, vharness:
     done = vharness("judge", "rescore", run.folder, "--judge", "option-match", "--max-unscored", 1, "--quiet")
     assert done.code == 0
     after = load_run(run.folder)
-    assert after.info.judge == "option-match/1"
+    assert after.info.judge == "option-match/2"
     assert after.info.config.judge == "option-match"
-    assert after.results.judge == "option-match/1"
+    assert after.results.judge == "option-match/2"
     assert after.results.base["power"].favour.n == before.base["power"].favour.n
     assert after.store.verdicts("grammar"), "the first judge's verdicts stay"
     assert "option-match" in (run.folder / "report.md").read_text()
@@ -234,7 +234,7 @@ def test_rescoring_by_two_judges(run: Run, vharness: Command) -> None:
     )
     assert done.code == 0
     after = load_run(run.folder)
-    assert after.info.judge.startswith("option-match/1+reference-lm/2:mini@")
+    assert after.info.judge.startswith("option-match/2+reference-lm/2:mini@")
     assert after.results.base["power"].fr.n == 24
 
 

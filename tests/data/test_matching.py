@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.data.phrasings import PLACED, SPOKEN
 from valuebench_harness.data.matching import Option, match_option, match_yes_no
 
 JOB = ("take the post in Lyon and learn the trade", "stay with her parents and run the bakery")
@@ -233,3 +237,56 @@ def test_any_text_gets_an_answer_and_a_reason(answer: str, first: str, second: s
         found = match_option(answer, (first, second), yes)
         assert found.option in (None, 0, 1)
         assert found.why
+
+
+ACTS = (
+    ("take the lead", "taking the lead", "let others decide", "letting others decide"),
+    ("accept the post", "accepting the post", "stay with her parents", "staying with her parents"),
+    ("donate the money", "donating the money", "buy a new car", "buying a new car"),
+)
+NAMES = (
+    ("the first option", "the second option"),
+    ("option A", "option B"),
+    ("the former", "the latter"),
+    ("option 1", "option 2"),
+)
+
+
+def lines(table: str) -> list[tuple[str, str]]:
+    """Which option each phrasing picks (``x``, ``y`` or ``-`` for neither), and the phrasing."""
+    return [(line[0], line[2:]) for line in table.splitlines() if line and not line.startswith("#")]
+
+
+def read(template: str, x: int, forms: Sequence[tuple[str, str]], options: Sequence[str]) -> str:
+    """What is made of a phrasing whose ``x`` is the option at that place: ``x``, ``y`` or ``-``."""
+    words = {"{x}": forms[x][0], "{y}": forms[1 - x][0], "{xing}": forms[x][1], "{ying}": forms[1 - x][1]}
+    text = re.sub(r"{\w+}", lambda found: words[found[0]], template)
+    option = match_option(text[0].upper() + text[1:], options).option
+    return "-" if option is None else "x" if option == x else "y"
+
+
+@pytest.mark.parametrize("x", [0, 1])
+@pytest.mark.parametrize("names", NAMES, ids=[first for first, _ in NAMES])
+def test_an_option_named_by_its_place_is_never_taken_for_the_other(names: tuple[str, str], x: int) -> None:
+    found = {t: (meant, read(t, x, [(n, n) for n in names], ACTS[0][::2])) for meant, t in lines(PLACED)}
+    assert {t: pair for t, pair in found.items() if pair[1] not in (pair[0], "-")} == {}
+    # What is plain, refused outright or set against the other is read; the rest is left open.
+    assert sum(meant == said for meant, said in found.values()) >= 0.4 * len(found)
+    for template in (
+        "I'd go with {x}.",
+        "{x}, definitely.",
+        "I prefer {x} to {y}.",
+        "I take {x} because it is kinder.",
+    ):
+        assert read(template, x, [(n, n) for n in names], ACTS[0][::2]) == "x"
+    for template in ("I would not choose {x}.", "Anything but {x}.", "I reject {x}.", "Not {x} but {y}."):
+        assert read(template, x, [(n, n) for n in names], ACTS[0][::2]) == "y"
+
+
+@pytest.mark.parametrize("x", [0, 1])
+@pytest.mark.parametrize("acts", ACTS, ids=[act for act, *_ in ACTS])
+def test_an_option_in_its_own_words_is_never_taken_for_the_other(acts: tuple[str, ...], x: int) -> None:
+    found = {t: (meant, read(t, x, [acts[:2], acts[2:]], acts[::2])) for meant, t in lines(SPOKEN)}
+    opposite = {t: pair for t, pair in found.items() if set(pair) == {"x", "y"}}
+    assert opposite == {}
+    assert sum(meant == said for meant, said in found.values()) >= 0.5 * len(found)

@@ -299,4 +299,4 @@ def test_judges_joined_share_the_questions() -> None:
     assert csr.label == ("yes" if d.favours == 0 else "no")
     assert "perplexity" in fr.reason
     assert (shows.label, shows.reason) == (None, "no part of the judge answers 'shows'")
-    assert judge.identity.startswith("option-match/1+reference-lm/2:mini@")
+    assert judge.identity.startswith("option-match/2+reference-lm/2:mini@")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from valuebench_harness.data.clauses import Sentence, normalise, option_mentions, quote_plainly, read_sentences
+from valuebench_harness.data.places import read_places, without_reasons
 from valuebench_harness.data.stems import stem, words
 
 Option = Literal[0, 1]
@@ -61,12 +62,18 @@ _HEDGE = re.compile(
     r"|\bweigh\w*\b|\bi don't know\b|\b(?:dis)?advantages\b|\bwhether\b"
     r"|\bconsider (?:the following|both|these|several|your)\b"
 )
-_CONDITION = re.compile(r"^if (?!i were|i was|asked|i had to)")
-_CHOSEN = r"(?: (?:option|choice|one|path|course)\b)"
-_POSITIONS = (
-    re.compile(rf"\bthe former(?={_CHOSEN}|\W*$|[.,;:])|\bthe first{_CHOSEN}|\boption (?:a|1|one)\b|^\W*a\W*$"),
-    re.compile(rf"\bthe latter(?={_CHOSEN}|\W*$|[.,;:])|\bthe second{_CHOSEN}|\boption (?:b|2|two)\b|^\W*b\W*$"),
+_UNREAD = re.compile(
+    r"\b(?:any|every)thing (?:but|except|other than)\b|\bno (?:point|way)\b|\bunder no\b|\brul(?:e|es|ed|ing) out\b"
+    r"|\bhesitate\b|\bout of the question\b|\boff the table\b|\bnot for (?:me|her|him|us|them)\b"
+    r"|\b(?:bad|poor|terrible) (?:idea|choice)\b|\bappeals?\b|\b(?:avoid|reject|exclud|dismiss)ed\b|\bworse\b"
+    r"|\bas good as\b|\bpreferable\b|\b(?:beats?|outweighs?|trumps?)\b|\bprefer\w* \w+ing\b.* to\b"
+    r"|\bnothing wrong\b|\bthink\b[^.!?]* wrong\b|\bgo wrong\b|^(?:nobody|no one) (?:should|would|could|can)\b"
+    r"|^between\b|\?\s+(?:no|never|not)\b|, in my (?:view|opinion),|^rather than\b[^,]*$"
+    r"|\bthough i(?:'d| would)\b|\bfine too\b"
 )
+"""Ways to reject and compare that :mod:`~valuebench_harness.data.clauses` does not read: they leave an answer open."""
+
+_CONDITION = re.compile(r"^if (?!i were|i was|asked|i had to)")
 _PREAMBLE = re.compile(r"^(?:(?:well|honestly|hmm|ah|oh|okay|so|personally|in my (?:view|opinion)|answer)\W+)+")
 _STATED = re.compile(r"\b(?:final )?answer\W+(yes|no|unsure)\b")
 
@@ -146,11 +153,13 @@ def _by_content(text: str, options: Sequence[str]) -> Match:
     spare = {stem(word) for option in options for word in words(option)}
     for option in options:
         text = quote_plainly(text, option)
+    places = read_places(text, [normalise(option) for option in options])
+    if places.picked is not None:
+        return Match(places.picked, f"names option {places.picked + 1} by its place")
+    text = text if places.rest is None else places.rest
+    if _occurs(_UNREAD, without_reasons(text), options):
+        return Match(None, "rejects or compares in words that are not read")
     sentences = read_sentences(text, spare)
-    placed = [_occurs(pattern, text, options) for pattern in _POSITIONS]
-    if placed[0] != placed[1]:
-        place: Option = 0 if placed[0] else 1
-        return Match(place, f"names option {place + 1} by its place")
     conditions = sum(_CONDITION.match(s.text) is not None for s in sentences)
     hedged = _occurs(_HEDGE, text, options) or conditions > 1
     firm = [s for s in sentences if s.commits and not _occurs(_HEDGE, s.text, options) and not _CONDITION.match(s.text)]
@@ -161,7 +170,10 @@ def _by_content(text: str, options: Sequence[str]) -> Match:
     if hedged:
         return Match(None, "hedges")
     least = MIN_COMMITTED if len(sentences) == 1 else MIN_UNCOMMITTED
-    return _decide(sentences, distinctive, least)
+    verdict = _decide(sentences, distinctive, least)
+    if verdict.why == _NAMES_NEITHER and places.rest is not None:
+        return Match(None, "names a place, but does not plainly pick it")
+    return verdict
 
 
 def _occurs(pattern: re.Pattern[str], text: str, options: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ class OptionMatch(RuleJudge):
     @property
     def identity(self) -> str:
         """The version moves when the rules do."""
-        return f"{self.name}/1"
+        return f"{self.name}/2"
 
     def verdict(self, item: JudgeItem) -> Verdict:
         """The rule for the item's question."""
